@@ -1,0 +1,1 @@
+"""A small cloud on your desk: storage, identity, vault, mail server and functions host."""

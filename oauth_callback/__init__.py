@@ -1,0 +1,55 @@
+"""The functions of the consent: the link that a mailbox's owner follows, and the redirect URI that ends it."""
+
+import logging
+import secrets
+
+import azure.functions as func
+
+_log = logging.getLogger("oauth_callback")
+
+bp = func.Blueprint()  # type: ignore[no-untyped-call]  # the SDK leaves it untyped
+
+
+@bp.route(route="consent/{mailbox_id}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+def oauth_consent(req: func.HttpRequest) -> func.HttpResponse:
+    """Send the browser to Microsoft, with a cookie that binds the sign-in to it."""
+    from oauth_callback import responses
+    from ticket_engine.oauth.consent import Refusal
+    from ticket_engine.process import engine
+
+    mailbox_id = req.route_params["mailbox_id"]
+    try:
+        started = engine().consent.start(mailbox_id, req.params.get("invite", ""))
+    except Refusal as refusal:
+        _log.info("consent refused: %s", refusal, extra={"mailbox": mailbox_id})
+        return responses.refused(refusal)
+    except Exception:  # noqa: BLE001 - one function call is an isolation edge; the traceback is logged
+        return _broken("consent not started")
+    return responses.to_microsoft(started)
+
+
+@bp.route(route="oauth/callback", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+def oauth_callback(req: func.HttpRequest) -> func.HttpResponse:
+    """Finish the consent and say in plain words what happened."""
+    from oauth_callback import responses
+    from ticket_engine.oauth.consent import Refusal
+    from ticket_engine.process import engine
+
+    try:
+        connected = engine().consent.finish(req.params, responses.cookies(req))
+    except Refusal as refusal:
+        mailbox_id = refusal.mailbox.id if refusal.mailbox else None
+        _log.warning("consent failed: %s", refusal, extra={"mailbox": mailbox_id})
+        return responses.refused(refusal)
+    except Exception:  # noqa: BLE001 - one function call is an isolation edge; the traceback is logged
+        return _broken("consent not finished")
+    _log.info("mailbox connected", extra={"mailbox": connected.mailbox.id})
+    return responses.connected(connected, req.params["state"])
+
+
+def _broken(what: str) -> func.HttpResponse:
+    from oauth_callback import responses
+
+    reference = secrets.token_hex(4)
+    _log.exception("%s, reference %s", what, reference)
+    return responses.broken(reference)

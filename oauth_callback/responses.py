@@ -1,0 +1,94 @@
+"""The HTTP answers of the consent: redirects, cookies and pages."""
+
+from __future__ import annotations
+
+import http.cookies
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import azure.functions as func
+
+from ticket_engine.oauth.consent import Connected, Page, Refusal, Started, cookie_name
+
+if TYPE_CHECKING:
+    import jinja2
+
+_STATUS = {
+    Page.CONNECTED: 200,
+    Page.WRONG_ACCOUNT: 403,
+    Page.DECLINED: 200,
+    Page.ADMIN_APPROVAL: 403,
+    Page.LINK_ENDED: 404,
+    Page.MAILBOX_REFUSED: 502,
+    Page.BROKEN: 500,
+}
+# Nothing from elsewhere, no script, no frame; the code in the address must not reach anyone by the Referer.
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+
+
+def to_microsoft(started: Started) -> func.HttpResponse:
+    """Redirect to the authorize endpoint, setting the flow's cookie."""
+    return func.HttpResponse(
+        status_code=302,
+        headers={
+            **_HEADERS,
+            "Location": started.authorize_url,
+            "Set-Cookie": _cookie(started.cookie_name, started.cookie_value, started.max_age),
+        },
+    )
+
+
+def connected(result: Connected, state: str) -> func.HttpResponse:
+    """The page after a consent that worked; the flow's cookie ends."""
+    response = _page(Page.CONNECTED, mailbox=result.mailbox, mails=result.mails)
+    response.headers["Set-Cookie"] = _cookie(cookie_name(state), "", 0)
+    return response
+
+
+def refused(refusal: Refusal) -> func.HttpResponse:
+    """The page after a consent that did not lead to a connection."""
+    return _page(refusal.page, mailbox=refusal.mailbox, reaction=refusal.reaction)
+
+
+def broken(reference: str) -> func.HttpResponse:
+    """The page for what nobody foresaw; the log has its traceback under the reference."""
+    return _page(Page.BROKEN, reference=reference)
+
+
+def cookies(req: func.HttpRequest) -> dict[str, str]:
+    """The request's cookies; what can't be read is left out."""
+    jar: http.cookies.SimpleCookie = http.cookies.SimpleCookie()
+    try:
+        jar.load(req.headers.get("Cookie", ""))
+    except http.cookies.CookieError:
+        return {}
+    return {name: morsel.value for name, morsel in jar.items()}
+
+
+def _cookie(name: str, value: str, max_age: int) -> str:
+    return f"{name}={value}; Max-Age={max_age}; Path=/; Secure; HttpOnly; SameSite=Lax"
+
+
+def _page(page: Page, **values: Any) -> func.HttpResponse:
+    body = _templates().get_template(f"{page.value}.html").render(**values)
+    return func.HttpResponse(body, status_code=_STATUS[page], mimetype="text/html", headers=dict(_HEADERS))
+
+
+@cache
+def _templates() -> jinja2.Environment:
+    import jinja2
+
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

@@ -1,0 +1,1 @@
+"""The domain of Ticket Engine: mailboxes, tokens, mail and tickets; it imports no Azure Functions."""

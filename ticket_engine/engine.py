@@ -1,0 +1,81 @@
+"""The engine: every part of the domain, put together from the settings."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from ticket_engine.clock import Clock, utc_now
+from ticket_engine.health import Health
+from ticket_engine.intake.poll import Poller
+from ticket_engine.mail import open_source
+from ticket_engine.oauth.applications import Applications
+from ticket_engine.oauth.consent import Consent
+from ticket_engine.oauth.id_token import IdTokenVerifier
+from ticket_engine.oauth.tokens import TokenBroker
+from ticket_engine.settings import Settings
+from ticket_engine.store import Stores
+from ticket_engine.store.clients import Clients
+
+
+class Engine:
+    """Holds one of each part, made at first use; one engine a process."""
+
+    def __init__(self, settings: Settings, clock: Clock = utc_now) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.stores = Stores(Clients(settings))
+
+    @classmethod
+    def from_environment(cls) -> Engine:
+        """The engine that the app settings describe; raises SettingError when one is wrong."""
+        return cls(Settings.from_environment())
+
+    @cached_property
+    def applications(self) -> Applications:
+        """The applications' MSAL clients."""
+        return Applications(self.settings.authority_host, self.stores.vault)
+
+    @cached_property
+    def broker(self) -> TokenBroker:
+        """Access tokens and rotation."""
+        return TokenBroker(
+            self.stores,
+            applications=self.applications,
+            clock=self.clock,
+            rotate_after=self.settings.token_rotate_after,
+        )
+
+    @cached_property
+    def consent(self) -> Consent:
+        """Consents."""
+        return Consent(
+            self.stores,
+            applications=self.applications,
+            id_tokens=IdTokenVerifier(self.settings.authority_host),
+            broker=self.broker,
+            log_in=open_source,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def poller(self) -> Poller:
+        """Polls."""
+        return Poller(
+            self.stores,
+            broker=self.broker,
+            log_in=open_source,
+            clock=self.clock,
+            time_budget=self.settings.poll_time_budget,
+            max_message_bytes=self.settings.max_message_bytes,
+        )
+
+    @cached_property
+    def health(self) -> Health:
+        """Health."""
+        return Health(self.stores, self.clock)
+
+    def rotations_due(self) -> list[str]:
+        """The ids of the mailboxes whose refresh token is due to be rotated; paused ones too."""
+        states = self.stores.states.all_tokens()
+        ids = [each.id for each in self.stores.mailboxes.all()]
+        return [each for each in ids if each in states and self.broker.due(each, states[each])]

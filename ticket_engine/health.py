@@ -1,0 +1,85 @@
+"""Whether the service does its work, judged by the records and not by the code that polls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from ticket_engine.errors import TicketEngineError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from ticket_engine.clock import Clock
+    from ticket_engine.records import Mailbox, PollState, TokenState
+    from ticket_engine.store import Stores
+
+# Three polls of ten minutes may fail or be late before a connected mailbox counts as not polled.
+DEAD_AFTER = timedelta(minutes=30)
+
+
+class Status(StrEnum):
+    """The service as a whole."""
+
+    OK = "ok"
+    DEGRADED = "degraded"
+    DOWN = "down"
+
+
+@dataclass(frozen=True)
+class MailboxHealth:
+    """One mailbox: whether it works, and if not, who must act and how."""
+
+    mailbox_id: str
+    ok: bool
+    actor: str = ""
+    sentence: str = ""
+
+
+class Health:
+    """Reads the records and judges."""
+
+    def __init__(self, stores: Stores, clock: Clock) -> None:
+        self._stores = stores
+        self._clock = clock
+
+    def status(self) -> Status:
+        """Down when the records can't be read, degraded when a mailbox does not work, else ok."""
+        try:
+            mailboxes = self.mailboxes()
+        except TicketEngineError:
+            return Status.DOWN
+        return Status.OK if all(each.ok for each in mailboxes) else Status.DEGRADED
+
+    def mailboxes(self) -> list[MailboxHealth]:
+        """Every mailbox; paused ones are ok."""
+        now = self._clock()
+        tokens, polls = self._stores.states.all_tokens(), self._stores.states.all_polls()
+        return [judge(each, tokens.get(each.id), polls.get(each.id), now) for each in self._stores.mailboxes.all()]
+
+
+def judge(mailbox: Mailbox, token: TokenState | None, poll: PollState | None, now: datetime) -> MailboxHealth:
+    """One mailbox's health from its records."""
+    if mailbox.paused:
+        return MailboxHealth(mailbox.id, ok=True)
+    if token is None or not token.connected or token.connected_at is None:
+        return MailboxHealth(
+            mailbox.id,
+            ok=False,
+            actor="mailbox owner",
+            sentence="Not connected: the owner must open the consent link.",
+        )
+    failure = (poll.failure if poll else None) or token.failure
+    if failure is not None:
+        return MailboxHealth(mailbox.id, ok=False, actor=failure.actor, sentence=failure.sentence)
+    last = (poll.last_success_at if poll else None) or token.connected_at
+    if now - last > DEAD_AFTER:
+        return MailboxHealth(
+            mailbox.id,
+            ok=False,
+            actor="operator",
+            sentence=f"Not polled since {last:%Y-%m-%d %H:%M} UTC: check that the timer mail_poll_timer runs.",
+        )
+    return MailboxHealth(mailbox.id, ok=True)

@@ -1,0 +1,1 @@
+"""The poll cycle: list, fetch, parse, thread, commit, settle."""

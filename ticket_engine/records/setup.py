@@ -1,0 +1,194 @@
+"""What operators set up: mailboxes and ticket types, checked on the way in."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+OUTLOOK_HOST = "outlook.office365.com"
+CALLBACK_ROUTE = "oauth/callback"
+CONSENT_ROUTE = "consent"
+
+_ID = re.compile(r"^[a-z0-9]+(-[a-z0-9]+)*$")
+_GUID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
+_DOMAIN = re.compile(r"^(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$")
+_HOST = re.compile(r"^(?=.{1,253}$)[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")
+_ADDRESS = re.compile(
+    r"^[^\s@<>,;:\"()\[\]\\]{1,64}@([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}$", re.IGNORECASE
+)
+_MAX_ID = 60
+
+
+class RecordError(ValueError):
+    """A record is not acceptable; ``problems`` has one line a field: its name and what it accepts."""
+
+    def __init__(self, kind: str, problems: tuple[str, ...]) -> None:
+        super().__init__(f"{kind}: " + "; ".join(problems))
+        self.problems = problems
+
+
+class MailboxType(StrEnum):
+    """The protocol a mailbox is read with."""
+
+    POP3 = "POP3 - OAuth"
+    IMAP = "IMAP - OAuth"
+
+    @property
+    def default_port(self) -> int:
+        """The protocol's port for TLS from the first byte (RFC 8314)."""
+        return 995 if self is MailboxType.POP3 else 993
+
+
+class AfterIngest(StrEnum):
+    """What becomes of a mail on the server once it is a ticket message."""
+
+    KEEP = "keep"
+    DELETE = "delete"
+
+
+def _matches(pattern: re.Pattern[str]) -> Any:
+    def check(value: str) -> str:
+        if not pattern.match(value):
+            raise ValueError("no match")
+        return value
+
+    return AfterValidator(check)
+
+
+def _lower(value: str) -> str:
+    return value.strip().lower()
+
+
+def _redirect_url(value: str) -> str:
+    parts = urlsplit(value.strip())
+    local = parts.scheme == "http" and parts.hostname in {"localhost", "127.0.0.1"}
+    if not parts.hostname or not (parts.scheme == "https" or local) or parts.query or parts.fragment:
+        raise ValueError("not https")
+    if not parts.path.endswith(f"/{CALLBACK_ROUTE}"):
+        raise ValueError("not the callback")
+    return value.strip()
+
+
+def _tenant(value: str) -> str:
+    if value != "organizations" and not _GUID.match(value) and not _DOMAIN.match(value):
+        raise ValueError("no tenant")
+    return value
+
+
+def _one_line(value: str) -> str:
+    if not value.isprintable() or not value.strip():
+        raise ValueError("not one line")
+    return value.strip()
+
+
+def _true(value: bool) -> bool:
+    if not value:
+        raise ValueError("not encrypted")
+    return value
+
+
+def _accepts(text: str, **more: Any) -> Any:
+    return Field(description=text, **more)
+
+
+Identifier = Annotated[str, AfterValidator(_lower), Field(max_length=_MAX_ID), _matches(_ID)]
+Address = Annotated[str, AfterValidator(str.strip), Field(max_length=254), _matches(_ADDRESS)]
+Line = Annotated[str, Field(max_length=200), AfterValidator(_one_line)]
+ID_ACCEPTS = f"lower-case letters, digits and single dashes, at most {_MAX_ID} characters, such as support-desk"
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def create(cls, **values: Any) -> Self:
+        """Build the record from an operator's input.
+
+        Raises:
+            RecordError: names each field that is not acceptable and what it accepts.
+        """
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            problems = tuple(_explain(cls, dict(each)) for each in error.errors(include_url=False))
+            raise RecordError(_kind(cls), problems) from None
+
+
+def _kind(cls: type[BaseModel]) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", cls.__name__).lower()
+
+
+def _explain(cls: type[BaseModel], problem: dict[str, Any]) -> str:
+    name = str(problem["loc"][0]) if problem["loc"] else ""
+    known = cls.model_fields.get(name)
+    if known is None:
+        if name:
+            return f"{name}: there is no such field; the fields are {', '.join(cls.model_fields)}"
+        return str(problem["msg"]).removeprefix("Value error, ")
+    if problem["type"] == "missing":
+        return f"{name} is missing; it takes {known.description}"
+    return f"{name} takes {known.description}; got {problem['input']!r}"
+
+
+class Mailbox(_Record):
+    """A mailbox to poll, with the fields of the manual set-up; its secrets are in Key Vault."""
+
+    id: Identifier = _accepts(ID_ACCEPTS)
+    name: Line = _accepts("a name of one line, at most 200 characters")
+    type: MailboxType = _accepts("'POP3 - OAuth' or 'IMAP - OAuth'", default=MailboxType.POP3)
+    host: Annotated[str, AfterValidator(_lower), _matches(_HOST)] = _accepts(
+        f"a host name, such as {OUTLOOK_HOST}", default=OUTLOOK_HOST
+    )
+    port: Annotated[int, Field(ge=1, le=65535)] = _accepts(
+        "a port from 1 to 65535: 995 for POP3, 993 for IMAP", default=0, validate_default=False
+    )
+    use_ssl: Annotated[bool, AfterValidator(_true)] = _accepts(
+        "only true: a token is never sent over a connection that is not encrypted", default=True
+    )
+    username: Address = _accepts("the mailbox's mail address, such as support@contoso.com")
+    oauth_type: Literal["Microsoft"] = _accepts("'Microsoft'", default="Microsoft")
+    tenant_id: Annotated[str, AfterValidator(_lower), AfterValidator(_tenant)] = _accepts(
+        "the directory (tenant) id, one of its domains, or 'organizations'"
+    )
+    client_id: Annotated[str, AfterValidator(_lower), _matches(_GUID)] = _accepts(
+        "the application (client) id, a GUID such as 11111111-2222-3333-4444-555555555555"
+    )
+    redirect_url: Annotated[str, AfterValidator(_redirect_url)] = _accepts(
+        f"the https address that ends in /api/{CALLBACK_ROUTE}, as registered with the application"
+    )
+    after_ingest: AfterIngest = _accepts("'keep' or 'delete'", default=AfterIngest.KEEP)
+    paused: bool = _accepts("true or false", default=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_port(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("port") is None:
+            kind = values.get("type", MailboxType.POP3)
+            if kind in set(MailboxType):
+                return {**values, "port": MailboxType(kind).default_port}
+        return values
+
+    def consent_url(self, invite: str) -> str:
+        """The link that the mailbox's owner follows; it sits beside the redirect URL."""
+        base = self.redirect_url.removesuffix(CALLBACK_ROUTE)
+        return f"{base}{CONSENT_ROUTE}/{self.id}?invite={invite}"
+
+
+class Task(StrEnum):
+    """What a ticket type does with each new message."""
+
+    SIMPLE_STORAGE = "Simple Storage"
+
+
+class TicketType(_Record):
+    """What becomes of a mailbox's mail."""
+
+    id: Identifier = _accepts(ID_ACCEPTS)
+    task: Task = _accepts("'Simple Storage'", default=Task.SIMPLE_STORAGE)
+    name: Line = _accepts("a name of one line, at most 200 characters")
+    mailbox: Identifier = _accepts("the id of a mailbox")
+    admin_email: Address = _accepts("the mail address of the person who looks after these tickets")

@@ -1,0 +1,86 @@
+"""What the machine remembers about a mailbox: its connection, its polls, running consents, its journal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from ticket_engine.errors import Actor, Reaction
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The last failure of something, with who must act; all fields are safe to show."""
+
+    at: datetime
+    actor: Actor
+    code: str
+    sentence: str
+
+    @classmethod
+    def of(cls, reaction: Reaction, at: datetime) -> Failure:
+        """The failure that this reaction describes."""
+        return cls(at=at, actor=reaction.actor, code=reaction.code, sentence=reaction.sentence)
+
+
+@dataclass(frozen=True)
+class TokenState:
+    """A mailbox's connection: who consented, when its refresh token ends, and its open invite."""
+
+    connected_at: datetime | None = None
+    connected_as: str | None = None
+    rotated_at: datetime | None = None
+    refresh_token_expires_at: datetime | None = None
+    invite_hash: str | None = None
+    invite_expires_at: datetime | None = None
+    failure: Failure | None = None
+
+    @property
+    def connected(self) -> bool:
+        """Whether a consent has given this mailbox a refresh token."""
+        return self.connected_at is not None
+
+
+@dataclass(frozen=True)
+class PollState:
+    """A mailbox's polls: the lease, the checkpoint, and how the last poll went.
+
+    ``checkpoint`` is opaque here; ``ticket_engine.intake.checkpoint`` reads and writes it.
+    """
+
+    lease_holder: str | None = None
+    lease_until: datetime | None = None
+    next_poll_at: datetime | None = None
+    last_poll_at: datetime | None = None
+    last_success_at: datetime | None = None
+    consecutive_failures: int = 0
+    mails_on_server: int | None = None
+    messages_ingested: int = 0
+    checkpoint: bytes | None = None
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True)
+class ConsentFlow:
+    """A consent that was started and not yet ended; single use, minutes long.
+
+    ``flow`` is what MSAL needs to redeem the code, without the PKCE code verifier: that stays in the
+    browser that started the flow, and ``verifier_hash`` recognises it.
+    """
+
+    mailbox_id: str
+    flow: str
+    verifier_hash: str
+    invite_hash: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class JournalEntry:
+    """One line of a mailbox's history: what a consent, a rotation or a poll did."""
+
+    at: datetime
+    event: str
+    sentence: str
+    actor: Actor | None = None
+    code: str | None = None

@@ -1,0 +1,66 @@
+"""The Azure SDK clients, made once a process at first use, signed in with the app's own identity."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from ticket_engine.settings import MAIL_CONTAINER, Settings
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+    from azure.data.tables import TableClient, TableServiceClient
+    from azure.keyvault.secrets import SecretClient
+    from azure.storage.blob import ContainerClient
+
+# A request that fails is tried again three times within some seconds; the next run is the longer retry.
+# Without these the SDKs wait up to five minutes for a host that doesn't answer.
+_PATIENCE: dict[str, Any] = {
+    "retry_total": 3,
+    "retry_connect": 2,
+    "retry_read": 2,
+    "retry_backoff_max": 8,
+    "connection_timeout": 5,
+    "read_timeout": 30,
+}
+
+
+class Clients:
+    """The clients for tables, blobs and secrets that the settings name."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @cached_property
+    def credential(self) -> TokenCredential:
+        """The managed identity in Azure, an operator's `az login` elsewhere."""
+        from azure.identity import DefaultAzureCredential
+
+        identity = self._settings.identity_client_id
+        if identity:
+            return DefaultAzureCredential(managed_identity_client_id=identity)
+        return DefaultAzureCredential()
+
+    @cached_property
+    def _tables(self) -> TableServiceClient:
+        from azure.data.tables import TableServiceClient
+
+        return TableServiceClient(self._settings.tables_url, credential=self.credential, **_PATIENCE)
+
+    def table(self, name: str) -> TableClient:
+        """The client of one table."""
+        return self._tables.get_table_client(name)
+
+    @cached_property
+    def mail(self) -> ContainerClient:
+        """The container that holds raw mail."""
+        from azure.storage.blob import ContainerClient
+
+        return ContainerClient(self._settings.blobs_url, MAIL_CONTAINER, credential=self.credential, **_PATIENCE)
+
+    @cached_property
+    def secrets(self) -> SecretClient:
+        """The Key Vault."""
+        from azure.keyvault.secrets import SecretClient
+
+        return SecretClient(self._settings.vault_url, credential=self.credential, **_PATIENCE)

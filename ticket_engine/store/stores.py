@@ -1,0 +1,23 @@
+"""One of each store, over one set of clients."""
+
+from __future__ import annotations
+
+from ticket_engine.store.blobs import MailArchive
+from ticket_engine.store.clients import Clients
+from ticket_engine.store.tables import ConsentFlowTable, JournalTable, MailboxTable, StateTable, TicketTypeTable
+from ticket_engine.store.tickets import TicketTable
+from ticket_engine.store.vault import SecretVault
+
+
+class Stores:
+    """Everything that is kept outside the process."""
+
+    def __init__(self, clients: Clients) -> None:
+        self.mailboxes = MailboxTable(clients)
+        self.ticket_types = TicketTypeTable(clients)
+        self.states = StateTable(clients)
+        self.tickets = TicketTable(clients)
+        self.flows = ConsentFlowTable(clients)
+        self.journal = JournalTable(clients)
+        self.archive = MailArchive(clients)
+        self.vault = SecretVault(clients)

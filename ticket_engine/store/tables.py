@@ -1,0 +1,210 @@
+"""The tables, each with the reads and writes that the domain needs of it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, TypeVar
+
+from ticket_engine.errors import Actor, ConflictError, MailboxNotFoundError, Reaction
+from ticket_engine.records import ConsentFlow, JournalEntry, Mailbox, PollState, TicketType, TokenState
+from ticket_engine.store.entities import from_entity
+from ticket_engine.store.rows import Rows, Stored
+
+if TYPE_CHECKING:
+    from ticket_engine.store.clients import Clients
+
+_MAILBOX = "mailbox"
+_TICKET_TYPE = "ticket-type"
+_FLOW = "flow"
+_TOKEN = "token"  # noqa: S105 - a row's key
+_POLL = "poll"
+# Row keys that count down sort newest first; this many microseconds reach the year 5138.
+_COUNTDOWN = 10**17
+
+State = TypeVar("State")
+
+
+class MailboxTable:
+    """``Mailboxes``: what operators set up."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._rows = Rows(clients.table("Mailboxes"))
+
+    def get(self, mailbox_id: str) -> Mailbox:
+        """The mailbox with this id.
+
+        Raises:
+            MailboxNotFoundError: there is none.
+        """
+        found = self._rows.get(Mailbox, _MAILBOX, mailbox_id)
+        if found is None:
+            raise MailboxNotFoundError(
+                Reaction(
+                    Actor.OPERATOR,
+                    "mailbox-not-found",
+                    f"There is no mailbox with the id {mailbox_id!r}: look at the list of mailboxes for the right one.",
+                )
+            )
+        return found.record
+
+    def all(self) -> list[Mailbox]:
+        """Every mailbox, by id."""
+        return self._rows.partition(Mailbox, _MAILBOX)
+
+    def add(self, mailbox: Mailbox) -> None:
+        """Store a new mailbox; raises ConflictError when its id is taken."""
+        self._rows.create(mailbox, _MAILBOX, mailbox.id)
+
+    def put(self, mailbox: Mailbox) -> None:
+        """Store a mailbox, new or changed."""
+        self._rows.put(mailbox, _MAILBOX, mailbox.id)
+
+    def remove(self, mailbox_id: str) -> None:
+        """Remove a mailbox's set-up; its tickets stay."""
+        self._rows.delete(_MAILBOX, mailbox_id)
+
+
+class TicketTypeTable:
+    """``TicketTypes``: what becomes of mail."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._rows = Rows(clients.table("TicketTypes"))
+
+    def all(self) -> list[TicketType]:
+        """Every ticket type, by id."""
+        return self._rows.partition(TicketType, _TICKET_TYPE)
+
+    def of(self, mailbox_id: str) -> list[TicketType]:
+        """The ticket types that a mailbox feeds, by id."""
+        found = self._rows.query("PartitionKey eq @p and mailbox eq @m", {"p": _TICKET_TYPE, "m": mailbox_id})
+        return [from_entity(TicketType, each) for each in found]
+
+    def add(self, ticket_type: TicketType) -> None:
+        """Store a new ticket type; raises ConflictError when its id is taken."""
+        self._rows.create(ticket_type, _TICKET_TYPE, ticket_type.id)
+
+    def put(self, ticket_type: TicketType) -> None:
+        """Store a ticket type, new or changed."""
+        self._rows.put(ticket_type, _TICKET_TYPE, ticket_type.id)
+
+    def remove(self, ticket_type_id: str) -> None:
+        """Remove a ticket type; its tickets stay."""
+        self._rows.delete(_TICKET_TYPE, ticket_type_id)
+
+
+class StateTable:
+    """``MailboxStates``: what the machine remembers of each mailbox."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._rows = Rows(clients.table("MailboxStates"))
+
+    def token(self, mailbox_id: str) -> TokenState:
+        """The connection's state."""
+        return self._token(mailbox_id)[0]
+
+    def update_token(self, mailbox_id: str, change: Callable[[TokenState], TokenState]) -> TokenState:
+        """Apply a change to the connection's state as it is now, and return the new one."""
+        while True:
+            state, etag = self._token(mailbox_id)
+            changed = change(state)
+            try:
+                self._rows.replace(changed, mailbox_id, _TOKEN, etag)
+            except ConflictError:
+                continue
+            return changed
+
+    def poll(self, mailbox_id: str) -> tuple[PollState, str | None]:
+        """The polls' state with its ETag (None: there is no row yet)."""
+        return _or_default(self._rows.get(PollState, mailbox_id, _POLL), PollState())
+
+    def save_poll(self, mailbox_id: str, state: PollState, etag: str | None) -> str:
+        """Replace the polls' state as it was read; raises ConflictError when it has changed."""
+        return self._rows.replace(state, mailbox_id, _POLL, etag)
+
+    def _token(self, mailbox_id: str) -> tuple[TokenState, str | None]:
+        return _or_default(self._rows.get(TokenState, mailbox_id, _TOKEN), TokenState())
+
+    def all_tokens(self) -> dict[str, TokenState]:
+        """The connection of every mailbox that has one."""
+        found = self._rows.query("RowKey eq @r", {"r": _TOKEN})
+        return {each["PartitionKey"]: from_entity(TokenState, each) for each in found}
+
+    def all_polls(self) -> dict[str, PollState]:
+        """The polls' state of every mailbox that was polled; without the checkpoints' bytes."""
+        columns = ["PartitionKey", "RowKey", "Format"]
+        columns += [
+            "lease_holder",
+            "lease_until",
+            "next_poll_at",
+            "last_poll_at",
+            "last_success_at",
+            "consecutive_failures",
+            "mails_on_server",
+            "messages_ingested",
+            "failure_at",
+            "failure_actor",
+            "failure_code",
+            "failure_sentence",
+        ]
+        found = self._rows.query("RowKey eq @r", {"r": _POLL}, select=columns)
+        return {each["PartitionKey"]: from_entity(PollState, each) for each in found}
+
+
+def _or_default(found: Stored[State] | None, default: State) -> tuple[State, str | None]:
+    return (default, None) if found is None else (found.record, found.etag)
+
+
+class ConsentFlowTable:
+    """``ConsentFlows``: consents that were started and not yet ended, by the hash of their state."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._rows = Rows(clients.table("ConsentFlows"))
+
+    def start(self, state_hash: str, flow: ConsentFlow) -> None:
+        """Remember a flow until its callback comes."""
+        self._rows.put(flow, _FLOW, state_hash)
+
+    def take(self, state_hash: str) -> ConsentFlow | None:
+        """Remove and return the flow with this state; exactly one of two callers gets it."""
+        found = self._rows.get(ConsentFlow, _FLOW, state_hash)
+        if found is None or not self._rows.delete(_FLOW, state_hash, etag=found.etag):
+            return None
+        return found.record
+
+    def sweep(self, now: datetime) -> int:
+        """Delete the flows that have expired; returns how many."""
+        old = self._rows.query("PartitionKey eq @p and expires_at lt @t", {"p": _FLOW, "t": now}, select=["RowKey"])
+        return sum(self._rows.delete(_FLOW, each["RowKey"]) for each in old)
+
+
+class JournalTable:
+    """``Journal``: each mailbox's history, newest first."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._rows = Rows(clients.table("Journal"))
+
+    def add(self, mailbox_id: str, entry: JournalEntry) -> None:
+        """Append an entry."""
+        row = f"{_countdown(entry.at):017d}-{secrets.token_hex(4)}"
+        self._rows.put(entry, mailbox_id, row)
+
+    def newest(self, mailbox_id: str, count: int = 50) -> list[JournalEntry]:
+        """The newest entries of a mailbox, newest first."""
+        entries = self._entries(mailbox_id)
+        return [entry for _, entry in zip(range(count), entries, strict=False)]
+
+    def _entries(self, mailbox_id: str) -> Iterator[JournalEntry]:
+        for each in self._rows.query("PartitionKey eq @p", {"p": mailbox_id}):
+            yield from_entity(JournalEntry, each)
+
+    def prune(self, mailbox_id: str, now: datetime, keep: timedelta) -> int:
+        """Delete a mailbox's entries that are older than ``keep``; returns how many."""
+        limit = f"{_countdown(now - keep):017d}"
+        old = self._rows.query("PartitionKey eq @p and RowKey gt @r", {"p": mailbox_id, "r": limit}, select=["RowKey"])
+        return sum(self._rows.delete(mailbox_id, each["RowKey"]) for each in old)
+
+
+def _countdown(at: datetime) -> int:
+    return _COUNTDOWN - int(at.timestamp() * 1_000_000)

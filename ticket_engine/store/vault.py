@@ -1,0 +1,72 @@
+"""Key Vault: each mailbox's refresh token and client secret."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from ticket_engine.store.failures import vault_failures
+
+if TYPE_CHECKING:
+    from azure.keyvault.secrets import KeyVaultSecret
+
+    from ticket_engine.store.clients import Clients
+
+
+@dataclass(frozen=True)
+class StoredSecret:
+    """A secret's current version; ``value`` is kept out of every representation."""
+
+    value: str = field(repr=False)
+    version: str
+    created_at: datetime
+    expires_at: datetime | None
+
+
+class SecretVault:
+    """The secrets ``{mailbox id}--refresh-token`` and ``{mailbox id}--client-secret``."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    def refresh_token(self, mailbox_id: str) -> StoredSecret | None:
+        """The mailbox's refresh token, or None before the first consent."""
+        return self._get(f"{mailbox_id}--refresh-token")
+
+    def store_refresh_token(self, mailbox_id: str, token: str, expires_at: datetime) -> StoredSecret:
+        """Write a new version of the refresh token; earlier versions stay readable in the vault."""
+        return self._set(f"{mailbox_id}--refresh-token", token, expires_at)
+
+    def client_secret(self, mailbox_id: str) -> StoredSecret | None:
+        """The client secret of the mailbox's application, or None when it was never stored."""
+        return self._get(f"{mailbox_id}--client-secret")
+
+    def store_client_secret(self, mailbox_id: str, secret: str, expires_at: datetime | None = None) -> StoredSecret:
+        """Write a new version of the client secret, with its end date where it is known."""
+        return self._set(f"{mailbox_id}--client-secret", secret, expires_at)
+
+    def _get(self, name: str) -> StoredSecret | None:
+        from azure.core.exceptions import ResourceNotFoundError
+
+        with vault_failures():
+            try:
+                return _stored(self._clients.secrets.get_secret(name))
+            except ResourceNotFoundError:
+                return None
+
+    def _set(self, name: str, value: str, expires_at: datetime | None) -> StoredSecret:
+        with vault_failures():
+            return _stored(self._clients.secrets.set_secret(name, value, expires_on=expires_at))
+
+
+def _stored(secret: KeyVaultSecret) -> StoredSecret:
+    properties = secret.properties
+    if secret.value is None or properties.version is None or properties.created_on is None:
+        raise ValueError(f"Key Vault answered without a value for {properties.name!r}")
+    return StoredSecret(
+        value=secret.value,
+        version=properties.version,
+        created_at=properties.created_on,
+        expires_at=properties.expires_on,
+    )

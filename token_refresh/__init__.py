@@ -1,0 +1,42 @@
+"""The functions that rotate refresh tokens: a timer queues the mailboxes that are due, the queue rotates one."""
+
+import json
+import logging
+import typing
+
+import azure.functions as func
+
+_log = logging.getLogger("token_refresh")
+
+bp = func.Blueprint()  # type: ignore[no-untyped-call]  # the SDK leaves it untyped
+
+
+@bp.timer_trigger(arg_name="timer", schedule="%TOKEN_REFRESH_SCHEDULE%", run_on_startup=False, use_monitor=True)
+@bp.queue_output(arg_name="mailboxes", queue_name="token-refresh", connection="AzureWebJobsStorage")
+def token_refresh_timer(
+    timer: func.TimerRequest,
+    mailboxes: func.Out[typing.List[str]],  # noqa: UP006 - the worker knows only typing.List here
+) -> None:
+    """Queue every mailbox whose stored refresh token is due, and clean up consents that never ended."""
+    from ticket_engine.process import engine
+
+    this = engine()
+    due = this.rotations_due()
+    mailboxes.set([json.dumps({"mailbox": mailbox_id}) for mailbox_id in due])
+    swept = this.stores.flows.sweep(this.clock())
+    _log.info("rotations queued", extra={"mailboxes": len(due), "swept": swept, "past_due": timer.past_due})
+
+
+@bp.queue_trigger(arg_name="message", queue_name="token-refresh", connection="AzureWebJobsStorage")
+def token_refresh_mailbox(message: func.QueueMessage) -> None:
+    """Rotate one mailbox's refresh token; a failure is recorded, and the next timer tries again."""
+    from ticket_engine.errors import TicketEngineError
+    from ticket_engine.process import engine, queued_mailbox
+
+    mailbox_id = queued_mailbox(message.get_body())
+    try:
+        engine().broker.rotate(engine().stores.mailboxes.get(mailbox_id))
+    except TicketEngineError as error:
+        _log.warning("rotation failed: %s", error, extra={"mailbox": mailbox_id})
+    else:
+        _log.info("token rotated", extra={"mailbox": mailbox_id})
