@@ -142,7 +142,7 @@ class Grants:
             "scope": " ".join(resources),
             "expires_in": int(self.access_token_lifetime.total_seconds()),
             "ext_expires_in": int(self.access_token_lifetime.total_seconds()),
-            "access_token": self._access_token(application, user, audience, permissions, now),
+            "access_token": self._access_token(application, user, audience, permissions),
         }
         if "offline_access" in scopes:
             answer["refresh_token"] = opaque("1")
@@ -155,14 +155,12 @@ class Grants:
         answer["client_info"] = base64.urlsafe_b64encode(info).rstrip(b"=").decode()
         return answer
 
-    def _access_token(
-        self, application: Application, user: User, audience: str, permissions: list[str], now: datetime
-    ) -> str:
+    def _access_token(self, application: Application, user: User, audience: str, permissions: list[str]) -> str:
         return self.keys.sign(
             {
                 "aud": audience,
                 "iss": f"https://sts.windows.net/{user.tenant.id}/",
-                **lifetime_claims(now, self.access_token_lifetime),
+                **lifetime_claims(self.access_token_lifetime),
                 "appid": application.client_id,
                 "oid": user.oid,
                 "tid": user.tenant.id,
@@ -180,7 +178,7 @@ class Grants:
         claims = {
             "aud": application.client_id,
             "iss": f"{self.base}/{user.tenant.id}/v2.0",
-            **lifetime_claims(self.clock(), timedelta(hours=1)),
+            **lifetime_claims(timedelta(hours=1)),
             "name": user.upn.partition("@")[0],
             "oid": user.oid,
             "preferred_username": user.upn,
@@ -196,7 +194,7 @@ class Grants:
             {
                 "aud": resource,
                 "iss": f"https://sts.windows.net/{tenant.id}/",
-                **lifetime_claims(self.clock(), timedelta(hours=24)),
+                **lifetime_claims(timedelta(hours=24)),
                 "appid": client_id,
                 "oid": principal_id,
                 "sub": principal_id,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import secrets
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -206,7 +207,7 @@ class Entra:
         if identity is None or not resource:
             return JSONResponse({"statusCode": 400, "message": "No User Assigned Managed Identity found."}, 400)
         token = self.grants.app_token(identity.tenant, identity.client_id, identity.principal_id, resource)
-        expires: dict[str, Any] = {"expires_on": str(int((self.clock() + timedelta(hours=24)).timestamp()))}
+        expires: dict[str, Any] = {"expires_on": str(int(time.time()) + 24 * 3600)}
         return JSONResponse(
             {"access_token": token, "token_type": "Bearer", "resource": resource, "client_id": identity.client_id}
             | expires

@@ -113,7 +113,7 @@ class Vault:
         if scheme.lower() != "bearer" or not token:
             return None
         try:
-            claims = self._entra.keys.verify(token, self._resource, self._clock())
+            claims = self._entra.keys.verify(token, self._resource)
         except jwt.PyJWTError:
             return None
         return str(claims["oid"])

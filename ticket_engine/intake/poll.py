@@ -128,7 +128,7 @@ class Poller:
             new = checkpoint.new(items)
             lease.state = replace(lease.state, mails_on_server=len(items))
             # Mails that are done and still there: the last poll ended before the server had settled them.
-            source.settle(checkpoint.done_among(items), mailbox.after_ingest)
+            source.settle(checkpoint.to_settle(items), mailbox.after_ingest)
             committer = Committer(
                 mailbox=mailbox,
                 ticket_type=ticket_type,
@@ -136,18 +136,20 @@ class Poller:
                 archive=self._stores.archive,
                 clock=self._clock,
             )
-            for planned in pages(new, self._max_message_bytes):
-                if self._clock() >= deadline:
+            for number, planned in enumerate(pages(new, self._max_message_bytes)):
+                # Every poll gets at least one page further, however long the login took.
+                if number and self._clock() >= deadline:
                     return True
                 page = self._fetch(source, planned, tally)
                 tally.add(page, committer.commit(page))
                 done = [each.item for each in page]
-                checkpoint = checkpoint.with_done(done)
+                partly = [each.item for each in page if each.parsed.kind is MessageKind.OVERSIZE]
+                checkpoint = checkpoint.with_done(done, kept=partly)
                 lease.save(
                     checkpoint=checkpoint.encode(),
                     messages_ingested=lease.state.messages_ingested + len(page),
                 )
-                source.settle(done, mailbox.after_ingest)
+                source.settle(checkpoint.to_settle(done), mailbox.after_ingest)
         return False
 
     def _ticket_type(self, mailbox: Mailbox) -> TicketType:

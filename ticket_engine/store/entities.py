@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from enum import Enum
-from functools import cache
 from itertools import count, takewhile
 from typing import Any, TypeVar
 
@@ -28,9 +27,13 @@ class NewerFormatError(ValueError):
     """A row was written by a newer release than this one."""
 
 
-@cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+_adapters: dict[type[Any], TypeAdapter[Any]] = {}
+
+
+def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
+    if kind not in _adapters:
+        _adapters[kind] = TypeAdapter(kind)
+    return _adapters[kind]
 
 
 def _flatten(name: str, value: Any, into: Entity) -> None:
@@ -55,15 +58,13 @@ def _flatten(name: str, value: Any, into: Entity) -> None:
 def to_entity(record: Any, partition: str, row: str) -> Entity:
     """The table entity of a record: one property a field, ``None`` left out, nested records flattened."""
     entity: Entity = {"PartitionKey": partition, "RowKey": row, _FORMAT_PROPERTY: FORMAT}
-    names = type(record).model_fields if isinstance(record, BaseModel) else _field_names(type(record))
-    for name in names:
+    for name in _field_names(type(record)):
         _flatten(name, getattr(record, name), entity)
     return entity
 
 
-@cache
-def _field_names(kind: Any) -> tuple[str, ...]:
-    return tuple(field.name for field in dataclasses.fields(kind))
+def _field_names(kind: type[Any]) -> Iterable[str]:
+    return kind.model_fields if issubclass(kind, BaseModel) else kind.__dataclass_fields__
 
 
 def _utc(value: Any) -> Any:
@@ -74,7 +75,7 @@ def _utc(value: Any) -> Any:
 
 
 def _gather(kind: type[Any], entity: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    names = kind.model_fields if issubclass(kind, BaseModel) else _field_names(kind)
+    names = _field_names(kind)
     values: dict[str, Any] = {}
     for name in names:
         full = prefix + name
