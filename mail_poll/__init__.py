@@ -29,10 +29,16 @@ def mail_poll_timer(
 @bp.queue_output(arg_name="more", queue_name="mail-poll", connection="AzureWebJobsStorage")
 def mail_poll_mailbox(message: func.QueueMessage, more: func.Out[str]) -> None:
     """Poll one mailbox; a poll that ran out of time goes on by a new message."""
+    from ticket_engine.errors import MailboxNotFoundError
     from ticket_engine.process import engine, queued_mailbox
 
     mailbox_id = queued_mailbox(message.get_body())
-    result = engine().poller.poll(mailbox_id)
+    try:
+        result = engine().poller.poll(mailbox_id)
+    except MailboxNotFoundError as error:
+        # Removed since the timer; delivering the message again would not bring it back.
+        _log.warning("not polled: %s", error, extra={"mailbox": mailbox_id})
+        return
     if result.more:
         more.set(json.dumps({"mailbox": mailbox_id}))
     if result.failure is not None:
