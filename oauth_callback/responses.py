@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import http.cookies
 from functools import cache
 from pathlib import Path
@@ -23,14 +25,7 @@ _STATUS = {
     Page.MAILBOX_REFUSED: 502,
     Page.BROKEN: 500,
 }
-# Nothing from elsewhere, no script, no frame; the code in the address must not reach anyone by the Referer.
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-store",
-}
+_FOLDER = Path(__file__).parent / "templates"
 
 
 def to_microsoft(started: Started) -> func.HttpResponse:
@@ -38,7 +33,7 @@ def to_microsoft(started: Started) -> func.HttpResponse:
     return func.HttpResponse(
         status_code=302,
         headers={
-            **_HEADERS,
+            **_headers(),
             "Location": started.authorize_url,
             "Set-Cookie": _cookie(started.cookie_name, started.cookie_value, started.max_age),
         },
@@ -78,7 +73,25 @@ def _cookie(name: str, value: str, max_age: int) -> str:
 
 def _page(page: Page, **values: Any) -> func.HttpResponse:
     body = _templates().get_template(f"{page.value}.html").render(**values)
-    return func.HttpResponse(body, status_code=_STATUS[page], mimetype="text/html", headers=dict(_HEADERS))
+    return func.HttpResponse(body, status_code=_STATUS[page], mimetype="text/html", headers=_headers())
+
+
+def _headers() -> dict[str, str]:
+    # Nothing from elsewhere, no script, no frame; the code in the address must not reach anyone by the Referer.
+    return {
+        "Content-Security-Policy": f"default-src 'none'; style-src '{_style_hash()}'; base-uri 'none'; "
+        "form-action 'none'; frame-ancestors 'none'",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "no-store",
+    }
+
+
+@cache
+def _style_hash() -> str:
+    # The only style that the browser may apply is the one that the template includes, to the letter.
+    style = _templates().get_template("style.css").render()
+    return "sha256-" + base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
 
 
 @cache
@@ -86,7 +99,7 @@ def _templates() -> jinja2.Environment:
     import jinja2
 
     return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        loader=jinja2.FileSystemLoader(_FOLDER),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
