@@ -41,7 +41,8 @@ def installed(say: Callable[[str], None] = lambda _: None) -> Path:
         check=False,
     )
     if done.returncode:
-        raise ProcessFailedError(f"npm could not install Azurite:\n{done.stderr[-2000:]}")
+        hint = "check the way to the npm registry, then run this again"
+        raise ProcessFailedError(f"npm could not install Azurite; {hint}:\n{done.stderr[-2000:]}")
     stamp.write_text(wanted)
     return entry
 
@@ -88,4 +89,7 @@ def _environment() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    installed(lambda line: print(f"==> {line}", file=sys.stderr))
+    try:
+        installed(lambda line: print(f"==> {line}", file=sys.stderr))
+    except ProcessFailedError as failure:
+        sys.exit(str(failure))

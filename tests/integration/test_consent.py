@@ -223,3 +223,18 @@ def test_a_failed_consent_takes_nothing_from_a_connected_mailbox(desk: Any) -> N
     assert state.connected
     assert state.failure is None
     assert desk.engine.stores.vault.refresh_token(desk.id).version == before.version
+
+
+def test_an_unreachable_vault_ends_in_a_page_and_an_entry_in_the_mailbox_state(
+    new_desk: Desks, cloud: DevCloud
+) -> None:
+    desk = new_desk()
+    invite = desk.invite()
+    cloud.vault.faults.add("get", times=9, status=503)
+    with pytest.raises(Refusal) as caught:
+        desk.engine.consent.start(desk.id, invite)
+    cloud.vault.faults.clear()
+    assert caught.value.page is Page.BROKEN
+    failure = desk.engine.stores.states.token(desk.id).failure
+    assert (failure.actor, failure.code) == (Actor.SERVICE, "vault-unavailable")
+    assert desk.engine.consent.start(desk.id, invite)

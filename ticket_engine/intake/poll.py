@@ -192,7 +192,7 @@ class Poller:
 
     def _failed(self, mailbox: Mailbox, lease: Lease, tally: _Tally, reaction: Reaction) -> PollResult:
         now = self._clock()
-        if reaction.code == "login-refused":
+        if reaction.code in {"login-refused", "access-token-expired"}:
             self._broker.forget(mailbox)
         failures = lease.state.consecutive_failures + 1
         failure = Failure.of(reaction, now)

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import base64
 
-# Some POP logins with tokens longer than this fail with a protocol error at Exchange Online.
-LONG_TOKEN = 4096
-
 
 def xoauth2(username: str, access_token: str) -> bytes:
     """The initial client response, base64 without line breaks."""

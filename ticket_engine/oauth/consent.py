@@ -143,6 +143,13 @@ class Consent:
         state = self._stores.states.token(mailbox_id)
         if not _invited(state, hashed(invite), self._clock()):
             raise _link_ended(mailbox)
+        try:
+            return self._begin(mailbox, invite)
+        except TicketEngineError as error:
+            self._record_failure(mailbox, error.reaction)
+            raise Refusal(_page_of(error), error.reaction, mailbox) from error
+
+    def _begin(self, mailbox: Mailbox, invite: str) -> Started:
         application = self._applications.of(mailbox)
         flow = asking(
             lambda: application.initiate_auth_code_flow(
@@ -159,7 +166,7 @@ class Consent:
         self._stores.flows.start(
             hashed(flow["state"]),
             ConsentFlow(
-                mailbox_id=mailbox_id,
+                mailbox_id=mailbox.id,
                 flow=json.dumps(flow),
                 verifier_hash=hashed(verifier),
                 invite_hash=hashed(invite),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from ticket_engine.errors import Actor, ConflictError, MailboxNotFoundError, Reaction
@@ -61,10 +61,6 @@ class MailboxTable:
         """Store a mailbox, new or changed."""
         self._rows.put(mailbox, _MAILBOX, mailbox.id)
 
-    def remove(self, mailbox_id: str) -> None:
-        """Remove a mailbox's set-up; its tickets stay."""
-        self._rows.delete(_MAILBOX, mailbox_id)
-
 
 class TicketTypeTable:
     """``TicketTypes``: what becomes of mail."""
@@ -88,10 +84,6 @@ class TicketTypeTable:
     def put(self, ticket_type: TicketType) -> None:
         """Store a ticket type, new or changed."""
         self._rows.put(ticket_type, _TICKET_TYPE, ticket_type.id)
-
-    def remove(self, ticket_type_id: str) -> None:
-        """Remove a ticket type; its tickets stay."""
-        self._rows.delete(_TICKET_TYPE, ticket_type_id)
 
 
 class StateTable:
@@ -198,12 +190,6 @@ class JournalTable:
     def _entries(self, mailbox_id: str) -> Iterator[JournalEntry]:
         for each in self._rows.query("PartitionKey eq @p", {"p": mailbox_id}):
             yield from_entity(JournalEntry, each)
-
-    def prune(self, mailbox_id: str, now: datetime, keep: timedelta) -> int:
-        """Delete a mailbox's entries that are older than ``keep``; returns how many."""
-        limit = f"{_countdown(now - keep):017d}"
-        old = self._rows.query("PartitionKey eq @p and RowKey gt @r", {"p": mailbox_id, "r": limit}, select=["RowKey"])
-        return sum(self._rows.delete(mailbox_id, each["RowKey"]) for each in old)
 
 
 def _countdown(at: datetime) -> int:
