@@ -107,9 +107,9 @@ def poll(cloud: DevCloud, engine: Engine, mails: int) -> Outcome:
 
 
 def count(engine: Engine, mails: int) -> Outcome:
-    """What the tables hold now."""
-    tickets = sum(len(list(engine.stores.tickets.tickets(name))) for name in MAILBOXES)
+    """What the tables hold now; tickets are read after messages, which are never there without their ticket."""
     messages = sum(len(list(engine.stores.tickets.messages(name))) for name in MAILBOXES)
+    tickets = sum(len(list(engine.stores.tickets.tickets(name))) for name in MAILBOXES)
     return Outcome(mails, tickets, messages)
 
 
