@@ -15,7 +15,7 @@ from devcloud.azurite import Azurite
 from devcloud.certificates import CertificateAuthority
 from devcloud.clock import Clock
 from devcloud.dovecot import MailServer
-from devcloud.entra import Application, Entra
+from devcloud.entra import Application, Entra, Tenant
 from devcloud.functions import FunctionsHost
 from devcloud.vault import Vault
 from ticket_engine.settings import MAIL_CONTAINER, QUEUES, TABLES
@@ -68,7 +68,7 @@ class DevCloud:
             "AZURE_CLIENT_ID": self.identity.client_id,
             "AZURE_AUTHORITY_HOST": self.entra.url,
             "MAIL_POLL_SCHEDULE": "0 */10 * * * *",
-            "TOKEN_REFRESH_SCHEDULE": "0 5 * * * *",
+            "TOKEN_REFRESH_SCHEDULE": "0 5-59/10 * * * *",
             "PYTHON_THREADPOOL_THREAD_COUNT": "8",
             **self._settings,
             **self._platform(),
@@ -84,16 +84,26 @@ class DevCloud:
         """Register an application whose redirect URL is the app's callback."""
         return self.entra.add_application(name, self.tenant, [self.redirect_url])
 
-    def add_account(self, username: str) -> str:
-        """Make an account with a mailbox, ``username`` at the cloud's domain; returns its address."""
-        address = f"{username}@{DOMAIN}"
-        self.entra.add_user(address, self.tenant)
+    def add_account(self, username: str, tenant: Tenant | None = None) -> str:
+        """Make an account with a mailbox, ``username`` at the domain of the cloud's or another tenant."""
+        tenant = tenant or self.tenant
+        address = f"{username}@{tenant.domain}"
+        self.entra.add_user(address, tenant)
         return address
+
+    def add_tenant(self, domain: str) -> Tenant:
+        """Make another organisation's tenant, whose mailboxes are on the same mail server."""
+        tenant = self.entra.add_tenant(domain)
+        self.mail.trust(self._issuers())
+        return tenant
 
     @property
     def redirect_url(self) -> str:
         """The app's callback."""
         return f"{self.app_url}/api/oauth/callback"
+
+    def _issuers(self) -> list[str]:
+        return [f"https://sts.windows.net/{each.id}/" for each in self.entra.directory.tenants]
 
     def _platform(self) -> dict[str, str]:
         return {
@@ -116,8 +126,7 @@ class DevCloud:
         self._stack.callback(self.storage.stop)
         self._create_storage()
         self._say("Starting the mail server (Dovecot)")
-        issuer = f"https://sts.windows.net/{self.tenant.id}/"
-        self.mail = MailServer(self.folder / "dovecot", self.certificates, [issuer])
+        self.mail = MailServer(self.folder / "dovecot", self.certificates, self._issuers())
         self._stack.callback(self.mail.stop)
         self.entra.keys.write_public_keys(self.mail.keys)
         self._start_host()

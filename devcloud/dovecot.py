@@ -38,6 +38,12 @@ passdb {{
   mechanisms = xoauth2 oauthbearer
   args = {folder}/oauth2.conf.ext
 }}
+# Someone to whom Exchange gives full access to a shared mailbox logs in with that mailbox's name.
+passdb {{
+  driver = oauth2
+  mechanisms = xoauth2 oauthbearer
+  args = {folder}/oauth2-shared.conf.ext
+}}
 userdb {{
   driver = static
   args = uid={mail_uid} gid={mail_gid} home={mail}/%u
@@ -86,7 +92,7 @@ service imap {{
 _OAUTH2 = """
 introspection_mode = local
 local_validation_key_dict = fs:posix:prefix={keys}/
-username_attribute = preferred_username
+username_attribute = {attribute}
 issuers = {issuers}
 """
 
@@ -170,8 +176,18 @@ class MailServer:
             users=users,
         )
         (self.folder / "dovecot.conf").write_text(configuration)
-        oauth2 = _OAUTH2.format(keys=self.keys, issuers=" ".join(issuers))
-        (self.folder / "oauth2.conf.ext").write_text(oauth2)
+        self._write_token_checks(issuers)
+
+    def trust(self, issuers: Sequence[str]) -> None:
+        """Accept the tokens of these issuers from now on; restarts the server."""
+        self.stop()
+        self._write_token_checks(issuers)
+        self.start()
+
+    def _write_token_checks(self, issuers: Sequence[str]) -> None:
+        for name, attribute in (("oauth2", "preferred_username"), ("oauth2-shared", "full_access")):
+            checks = _OAUTH2.format(keys=self.keys, issuers=" ".join(issuers), attribute=attribute)
+            (self.folder / f"{name}.conf.ext").write_text(checks)
 
 
 def _owner() -> tuple[int, int]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
 import anyio
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 
@@ -61,14 +63,17 @@ async def apply(fault: Fault, real: Callable[[], Response]) -> Response:
     if fault.delay:
         await anyio.sleep(fault.delay)
     if fault.cut_after is not None:
-        return _CutResponse(real(), fault.cut_after)
+        return _CutResponse(await run_in_threadpool(real), fault.cut_after)
     if fault.replace is not None:
-        import json
-
-        answer = real()
-        body = json.dumps(fault.replace(json.loads(bytes(answer.body))))
-        return Response(body, status_code=answer.status_code, media_type="application/json")
+        # In a thread: what replaces the answer may ask this very server.
+        return await run_in_threadpool(_replaced, real, fault.replace)
     return Response(fault.body, status_code=fault.status, headers=dict(fault.headers))
+
+
+def _replaced(real: Callable[[], Response], replace: Callable[[dict[str, Any]], dict[str, Any]]) -> Response:
+    answer = real()
+    body = json.dumps(replace(json.loads(bytes(answer.body))))
+    return Response(body, status_code=answer.status_code, media_type="application/json")
 
 
 class _CutResponse(Response):

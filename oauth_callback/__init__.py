@@ -14,17 +14,18 @@ bp = func.Blueprint()  # type: ignore[no-untyped-call]  # the SDK leaves it unty
 def oauth_consent(req: func.HttpRequest) -> func.HttpResponse:
     """Send the browser to Microsoft, with a cookie that binds the sign-in to it."""
     from oauth_callback import responses
-    from ticket_engine.oauth.consent import Refusal
+    from ticket_engine.oauth.outcome import Refusal
     from ticket_engine.process import engine
 
-    mailbox_id = req.route_params["mailbox_id"]
+    reference = secrets.token_hex(4)
     try:
-        started = engine().consent.start(mailbox_id, req.params.get("invite", ""))
+        started = engine().consent.start(req.route_params["mailbox_id"], req.params.get("invite", ""))
     except Refusal as refusal:
-        _log.info("consent refused: %s", refusal, extra={"mailbox": mailbox_id})
-        return responses.refused(refusal)
+        _log.info("consent refused, reference %s: %s", reference, refusal)
+        return responses.refused(refusal, reference)
     except Exception:  # noqa: BLE001 - one function call is an isolation edge; the traceback is logged
-        return _broken("consent not started")
+        _log.exception("consent not started, reference %s", reference)
+        return responses.broken(reference)
     return responses.to_microsoft(started)
 
 
@@ -32,24 +33,20 @@ def oauth_consent(req: func.HttpRequest) -> func.HttpResponse:
 def oauth_callback(req: func.HttpRequest) -> func.HttpResponse:
     """Finish the consent and say in plain words what happened."""
     from oauth_callback import responses
-    from ticket_engine.oauth.consent import Refusal
+    from ticket_engine.oauth.outcome import Refusal
     from ticket_engine.process import engine
 
+    if "admin_consent" in req.params and "error" not in req.params:
+        return responses.approved()
+    reference = secrets.token_hex(4)
     try:
         connected = engine().consent.finish(req.params, responses.cookies(req))
     except Refusal as refusal:
         mailbox_id = refusal.mailbox.id if refusal.mailbox else None
-        _log.warning("consent failed: %s", refusal, extra={"mailbox": mailbox_id})
-        return responses.refused(refusal)
+        _log.warning("consent failed, reference %s: %s", reference, refusal, extra={"mailbox": mailbox_id})
+        return responses.refused(refusal, reference)
     except Exception:  # noqa: BLE001 - one function call is an isolation edge; the traceback is logged
-        return _broken("consent not finished")
+        _log.exception("consent not finished, reference %s", reference)
+        return responses.broken(reference)
     _log.info("mailbox connected", extra={"mailbox": connected.mailbox.id})
     return responses.connected(connected, req.params["state"])
-
-
-def _broken(what: str) -> func.HttpResponse:
-    from oauth_callback import responses
-
-    reference = secrets.token_hex(4)
-    _log.exception("%s, reference %s", what, reference)
-    return responses.broken(reference)

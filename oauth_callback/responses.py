@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import azure.functions as func
 
-from ticket_engine.oauth.consent import Connected, Page, Refusal, Started, cookie_name
+from ticket_engine.oauth.consent import cookie_name
+from ticket_engine.oauth.outcome import Connected, Page, Refusal, Started
 
 if TYPE_CHECKING:
     import jinja2
@@ -21,6 +22,7 @@ _STATUS = {
     Page.WRONG_ACCOUNT: 403,
     Page.DECLINED: 200,
     Page.ADMIN_APPROVAL: 403,
+    Page.APPROVED: 200,
     Page.LINK_ENDED: 404,
     Page.MAILBOX_REFUSED: 502,
     Page.BROKEN: 500,
@@ -47,9 +49,25 @@ def connected(result: Connected, state: str) -> func.HttpResponse:
     return response
 
 
-def refused(refusal: Refusal) -> func.HttpResponse:
-    """The page after a consent that did not lead to a connection."""
-    return _page(refusal.page, mailbox=refusal.mailbox, reaction=refusal.reaction)
+def refused(refusal: Refusal, reference: str) -> func.HttpResponse:
+    """The page after a consent that did not lead to a connection; the log has it under the reference."""
+    retry = refusal.retry
+    response = _page(
+        refusal.page,
+        mailbox=refusal.mailbox,
+        reaction=refusal.reaction,
+        reference=reference,
+        retry_url=retry.authorize_url if retry else None,
+        approval_url=refusal.approval_url,
+    )
+    if retry is not None:
+        response.headers["Set-Cookie"] = _cookie(retry.cookie_name, retry.cookie_value, retry.max_age)
+    return response
+
+
+def approved() -> func.HttpResponse:
+    """The page for an administrator who approved the application."""
+    return _page(Page.APPROVED)
 
 
 def broken(reference: str) -> func.HttpResponse:

@@ -15,7 +15,8 @@ from devcloud.entra import Application, User
 from devcloud.entra.browser import sign_in
 from ticket_engine.engine import Engine
 from ticket_engine.intake.poll import PollResult
-from ticket_engine.oauth.consent import Connected
+from ticket_engine.oauth.applications import SCOPES
+from ticket_engine.oauth.outcome import Connected
 from ticket_engine.records import Mailbox, Message, Ticket, TicketType
 from ticket_engine.settings import Settings
 
@@ -77,6 +78,13 @@ class Desk:
     def invite(self) -> str:
         """A fresh invite's secret part."""
         return self.engine.consent.invite(self.id).partition("invite=")[2]
+
+    def token_by_hand(self) -> str:
+        """A refresh token of the mailbox's account, as the manual set-up obtains it: URL, code, token endpoint."""
+        application = self.engine.applications.of(self.mailbox)
+        flow = application.initiate_auth_code_flow(SCOPES, redirect_uri=self.mailbox.redirect_url)
+        parameters = self.cloud_redirect(flow["auth_uri"])
+        return str(application.acquire_token_by_auth_code_flow(flow, parameters)["refresh_token"])
 
     def cloud_redirect(self, authorize_url: str, account: str | None = "") -> dict[str, str]:
         """Sign in at the identity platform; the parameters that the browser is sent back with."""

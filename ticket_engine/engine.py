@@ -9,8 +9,12 @@ from ticket_engine.health import Health
 from ticket_engine.intake.poll import Poller
 from ticket_engine.mail import open_source
 from ticket_engine.oauth.applications import Applications
+from ticket_engine.oauth.connection import Connector
 from ticket_engine.oauth.consent import Consent
+from ticket_engine.oauth.credentials import Credentials
+from ticket_engine.oauth.expiry import ExpiryWatch
 from ticket_engine.oauth.id_token import IdTokenVerifier
+from ticket_engine.oauth.refusals import Refusals
 from ticket_engine.oauth.tokens import TokenBroker
 from ticket_engine.settings import Settings
 from ticket_engine.store import Stores
@@ -23,7 +27,8 @@ class Engine:
     def __init__(self, settings: Settings, clock: Clock = utc_now) -> None:
         self.settings = settings
         self.clock = clock
-        self.stores = Stores(Clients(settings))
+        self._clients = Clients(settings)
+        self.stores = Stores(self._clients)
 
     @classmethod
     def from_environment(cls) -> Engine:
@@ -33,7 +38,9 @@ class Engine:
     @cached_property
     def applications(self) -> Applications:
         """The applications' MSAL clients."""
-        return Applications(self.settings.authority_host, self.stores.vault)
+        credentials = Credentials(self.stores.vault, self._clients.federated_assertion)
+        refusals = Refusals(self.stores.credentials, self.clock)
+        return Applications(self.settings.authority_host, credentials, refusals)
 
     @cached_property
     def broker(self) -> TokenBroker:
@@ -46,9 +53,9 @@ class Engine:
         )
 
     @cached_property
-    def consent(self) -> Consent:
-        """Consents."""
-        return Consent(
+    def connector(self) -> Connector:
+        """Connections: by a consent, or by a token that was obtained by hand."""
+        return Connector(
             self.stores,
             applications=self.applications,
             id_tokens=IdTokenVerifier(self.settings.authority_host),
@@ -56,6 +63,16 @@ class Engine:
             log_in=open_source,
             clock=self.clock,
         )
+
+    @cached_property
+    def consent(self) -> Consent:
+        """Consents."""
+        return Consent(self.stores, applications=self.applications, connector=self.connector, clock=self.clock)
+
+    @cached_property
+    def expiry(self) -> ExpiryWatch:
+        """The watch over what ends."""
+        return ExpiryWatch(self.stores, self.clock)
 
     @cached_property
     def poller(self) -> Poller:
@@ -73,9 +90,3 @@ class Engine:
     def health(self) -> Health:
         """Health."""
         return Health(self.stores, self.clock)
-
-    def rotations_due(self) -> list[str]:
-        """The ids of the mailboxes whose refresh token is due to be rotated; paused ones too."""
-        states = self.stores.states.all_tokens()
-        ids = [each.id for each in self.stores.mailboxes.all()]
-        return [each for each in ids if each in states and self.broker.due(each, states[each])]

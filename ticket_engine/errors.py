@@ -61,6 +61,10 @@ class TokenError(TicketEngineError):
     """No access token can be had for the mailbox."""
 
 
+class CredentialRefusedError(TokenError):
+    """The identity platform does not accept the application's credential; every mailbox that uses it waits."""
+
+
 class ConsentError(TicketEngineError):
     """A consent did not lead to a connected mailbox."""
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from ticket_engine.errors import TicketEngineError
+from ticket_engine.oauth.expiry import endings
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,12 +31,13 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class MailboxHealth:
-    """One mailbox: whether it works, and if not, who must act and how."""
+    """One mailbox: whether it works, and if not, who must act and how; ``warnings`` say what will end soon."""
 
     mailbox_id: str
     ok: bool
     actor: str = ""
     sentence: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 class Health:
@@ -62,6 +64,12 @@ class Health:
 
 def judge(mailbox: Mailbox, token: TokenState | None, poll: PollState | None, now: datetime) -> MailboxHealth:
     """One mailbox's health from its records."""
+    health = _working(mailbox, token, poll, now)
+    ending = [] if token is None else endings(mailbox, token, now)
+    return replace(health, warnings=tuple(each.sentence(now) for each in ending))
+
+
+def _working(mailbox: Mailbox, token: TokenState | None, poll: PollState | None, now: datetime) -> MailboxHealth:
     if mailbox.paused:
         return MailboxHealth(mailbox.id, ok=True)
     if token is None or not token.connected or token.connected_at is None:

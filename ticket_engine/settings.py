@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 # What the app creates and uses in its storage; infra/ creates the same names.
-TABLES = ("Mailboxes", "MailboxStates", "TicketTypes", "Tickets", "ConsentFlows", "Journal")
+TABLES = ("Mailboxes", "MailboxStates", "TicketTypes", "Tickets", "ConsentFlows", "Credentials", "Journal")
 MAIL_CONTAINER = "mail"
 MAIL_POLL_QUEUE = "mail-poll"
 TOKEN_REFRESH_QUEUE = "token-refresh"  # noqa: S105 - a queue's name
@@ -103,9 +103,9 @@ class Settings:
     )
     token_refresh_schedule: str = _setting(
         "TOKEN_REFRESH_SCHEDULE",
-        "When tokens that are due are rotated and expiry dates looked at (NCRONTAB, UTC)",
+        "When tokens that are due are rotated, at most 250 a run, and expiry dates looked at (NCRONTAB, UTC)",
         parse_schedule,
-        "0 5 * * * *",
+        "0 5-59/10 * * * *",
     )
     token_rotate_after: timedelta = _setting(
         "TOKEN_ROTATE_AFTER",

@@ -17,14 +17,18 @@ def token_refresh_timer(
     timer: func.TimerRequest,
     mailboxes: func.Out[typing.List[str]],  # noqa: UP006 - the worker knows only typing.List here
 ) -> None:
-    """Queue every mailbox whose stored refresh token is due, and clean up consents that never ended."""
+    """Queue the mailboxes whose refresh token is due, warn of what ends, and clean up consents that never ended."""
     from ticket_engine.process import engine
 
     this = engine()
-    due = this.rotations_due()
+    due = this.broker.rotations_due()
     mailboxes.set([json.dumps({"mailbox": mailbox_id}) for mailbox_id in due])
     swept = this.stores.flows.sweep(this.clock())
-    _log.info("rotations queued", extra={"mailboxes": len(due), "swept": swept, "past_due": timer.past_due})
+    warned = this.expiry.look()
+    _log.info(
+        "rotations queued",
+        extra={"mailboxes": len(due), "swept": swept, "warned": warned, "past_due": timer.past_due},
+    )
 
 
 @bp.queue_trigger(arg_name="message", queue_name="token-refresh", connection="AzureWebJobsStorage")

@@ -18,7 +18,10 @@ class Tenant:
 
 @dataclass
 class User:
-    """An account; the switches are what an administrator or a policy does to it."""
+    """An account; the switches are what an administrator or a policy does to it.
+
+    ``full_access`` is the address of a shared mailbox that Exchange lets this account open.
+    """
 
     upn: str
     tenant: Tenant
@@ -26,6 +29,7 @@ class User:
     disabled: bool = False
     needs_mfa: bool = False
     revoked_at: datetime | None = None
+    full_access: str = ""
 
 
 @dataclass
@@ -45,6 +49,9 @@ class Application:
     redirect_uris: list[str]
     multi_tenant: bool = False
     admin_consent_required: bool = False
+    # PEM certificates that were uploaded, and (issuer, subject) of the federated credentials.
+    certificates: list[str] = field(default_factory=list)
+    federated: list[tuple[str, str]] = field(default_factory=list)
     client_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     secrets: list[ClientSecret] = field(default_factory=list)
 

@@ -9,6 +9,7 @@ from typing import Any
 # AADSTS number: (OAuth error, text)
 KNOWN: dict[int, tuple[str, str]] = {
     50011: ("invalid_request", "The redirect URI specified in the request does not match the ones configured."),
+    50012: ("invalid_client", "Authentication failed: the client assertion is expired or not valid yet."),
     50033: ("temporarily_unavailable", "RetryableError: a transient error not related to the database operations."),
     50057: ("invalid_grant", "The user account is disabled."),
     50076: (
@@ -26,6 +27,17 @@ KNOWN: dict[int, tuple[str, str]] = {
     90014: ("invalid_request", "The required field is missing from the credential."),
     90094: ("access_denied", "The grant requires admin permission."),
     501481: ("invalid_grant", "The Code_Verifier does not match the code_challenge supplied in the request."),
+    70021: (
+        "invalid_client",
+        "No matching federated identity record found for presented assertion.",
+    ),
+    700027: (
+        "invalid_client",
+        "The certificate with identifier used to sign the client assertion is not registered on application.",
+    ),
+    700211: ("invalid_client", "No matching federated identity record found for presented assertion issuer."),
+    700212: ("invalid_client", "No matching federated identity record found for presented assertion audience."),
+    700213: ("invalid_client", "No matching federated identity record found for presented assertion subject."),
     700016: ("unauthorized_client", "Application was not found in the directory."),
     700082: ("invalid_grant", "The refresh token has expired due to inactivity."),
     7000215: (

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from devcloud.entra.assertions import TOKEN_EXCHANGE, Assertions
 from devcloud.entra.directory import Application, Directory, Tenant, User
 from devcloud.entra.errors import EntraError
 from devcloud.entra.tokens import SigningKeys, lifetime_claims, opaque, unique
@@ -56,6 +57,13 @@ class Grants:
     access_token_lifetime: timedelta = timedelta(hours=1)
     codes: dict[str, Code] = field(default_factory=dict)
     refresh_tokens: dict[str, RefreshToken] = field(default_factory=dict)
+    # What tests look for: every token that was given out, and every refresh token that was redeemed, in order.
+    issued: list[str] = field(default_factory=list)
+    redeemed: list[str] = field(default_factory=list)
+
+    @property
+    def _assertions(self) -> Assertions:
+        return Assertions(self.keys)
 
     def redeem(self, tenant: str, form: Mapping[str, str]) -> dict[str, Any]:
         """The token response to a request; raises EntraError."""
@@ -74,6 +82,9 @@ class Grants:
             raise EntraError(90002)
         if application is None or (known not in (None, application.tenant) and not application.multi_tenant):
             raise EntraError(700016)
+        if form.get("client_assertion"):
+            self._assertions.check(application, f"{self.base}/{tenant}/oauth2/v2.0/token", form)
+            return application
         given = form.get("client_secret", "")
         if not given:
             raise EntraError(7000218)
@@ -110,6 +121,7 @@ class Grants:
         if token.user.revoked_at is not None and token.issued_at <= token.user.revoked_at:
             raise EntraError(50173)
         self._check(token.user)
+        self.redeemed.append(form["refresh_token"])
         scopes = form.get("scope", "").split() or token.scopes
         if not set(scopes) - _OIDC_SCOPES <= set(token.scopes):
             raise EntraError(65001)
@@ -151,6 +163,7 @@ class Grants:
             )
         if "openid" in scopes:
             answer["id_token"] = self.keys.sign(self.id_token_claims(application, user, nonce))
+        self.issued += [answer[kind] for kind in ("access_token", "refresh_token", "id_token") if kind in answer]
         info = json.dumps({"uid": user.oid, "utid": user.tenant.id}).encode()
         answer["client_info"] = base64.urlsafe_b64encode(info).rstrip(b"=").decode()
         return answer
@@ -166,6 +179,8 @@ class Grants:
                 "tid": user.tenant.id,
                 "upn": user.upn,
                 "preferred_username": user.upn,
+                # Exchange looks up who may open which mailbox; Dovecot reads it from here.
+                **({"full_access": user.full_access} if user.full_access else {}),
                 "scp": " ".join(permissions),
                 "sub": _subject(application, user),
                 "uti": unique(),
@@ -190,16 +205,18 @@ class Grants:
 
     def app_token(self, tenant: Tenant, client_id: str, principal_id: str, resource: str) -> str:
         """A token of a managed identity for a resource."""
+        # A token for an application of one's own is of version 2.0, with the other issuer.
+        own = resource == TOKEN_EXCHANGE
         return self.keys.sign(
             {
                 "aud": resource,
-                "iss": f"https://sts.windows.net/{tenant.id}/",
+                "iss": f"{self.base}/{tenant.id}/v2.0" if own else f"https://sts.windows.net/{tenant.id}/",
                 **lifetime_claims(timedelta(hours=24)),
                 "appid": client_id,
                 "oid": principal_id,
                 "sub": principal_id,
                 "tid": tenant.id,
-                "ver": "1.0",
+                "ver": "2.0" if own else "1.0",
             }
         )
 

@@ -30,6 +30,19 @@ def pick_account(action: str, application: str, accounts: Sequence[str], query: 
     return _PAGE.format(title="Pick an account", body=body)
 
 
+def approve(action: str, application: str, query: Mapping[str, str]) -> str:
+    """The administrator's page: approve the application for everyone in the tenant."""
+    hidden = "".join(
+        f'<input type="hidden" name="{html.escape(name)}" value="{html.escape(value)}">'
+        for name, value in query.items()
+    )
+    body = (
+        f"<p><strong>{html.escape(application)}</strong> wants to read mail on behalf of people in this tenant.</p>"
+        f'<form method="post" action="{html.escape(action)}">{hidden}<button>Accept</button></form>'
+    )
+    return _PAGE.format(title="Permissions requested", body=body)
+
+
 def error(escaped: str) -> str:
     """The page for a request that can't be answered by a redirect."""
     return _PAGE.format(title="Sorry, but we're having trouble signing you in", body=f"<p>{escaped}</p>")

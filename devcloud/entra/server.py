@@ -104,6 +104,8 @@ class Entra:
             Route("/{tenant}/oauth2/v2.0/authorize", self._authorize),
             Route("/{tenant}/oauth2/v2.0/login", self._login, methods=["POST"]),
             Route("/{tenant}/oauth2/v2.0/token", self._token, methods=["POST"]),
+            Route("/{tenant}/v2.0/adminconsent", self._admin_consent),
+            Route("/{tenant}/v2.0/adminconsent", self._admin_consented, methods=["POST"]),
         ]
 
     async def _configuration(self, request: Request) -> Response:
@@ -131,6 +133,9 @@ class Entra:
     async def _jwks(self, request: Request) -> Response:
         del request
         self.requests["keys"] += 1
+        fault = self.faults.take("keys")
+        if fault is not None:
+            return await faults.apply(fault, lambda: JSONResponse(self.keys.jwks()))
         return JSONResponse(self.keys.jwks())
 
     async def _authorize(self, request: Request) -> Response:
@@ -143,7 +148,8 @@ class Entra:
             return HTMLResponse(pages.error(html.escape(error.description(self.clock()))), 400)
         if query.get("response_type") != "code" or query.get("code_challenge_method") != "S256":
             return self._refuse(query, EntraError(9002313))
-        users = [user for user in self.directory.users if application.multi_tenant or user.tenant is application.tenant]
+        tenant = self.directory.tenant(request.path_params["tenant"])
+        users = [user for user in self.directory.users if _may_sign_in(user, application, tenant)]
         hint = query.get("login_hint", "").lower()
         users.sort(key=lambda user: (user.upn.lower() != hint, user.upn))
         action = f"/{request.path_params['tenant']}/oauth2/v2.0/login"
@@ -157,7 +163,8 @@ class Entra:
         if "account" not in form:
             return self._refuse(form, EntraError(65004))
         user = self.directory.user(form["account"])
-        if user is None or user.disabled:
+        tenant = self.directory.tenant(request.path_params["tenant"])
+        if user is None or user.disabled or not _may_sign_in(user, application, tenant):
             return self._refuse(form, EntraError(50057))
         if application.admin_consent_required:
             return self._refuse(form, EntraError(90094))
@@ -172,6 +179,23 @@ class Entra:
             expires_at=self.clock() + CODE_LIFETIME,
         )
         answer = {"code": code, "state": form.get("state", ""), "session_state": unique()}
+        return RedirectResponse(f"{form['redirect_uri']}?{urlencode(answer)}", 302)
+
+    async def _admin_consent(self, request: Request) -> Response:
+        query = request.query_params
+        application = self.directory.application(query.get("client_id", ""))
+        if application is None or query.get("redirect_uri") not in application.redirect_uris:
+            error = EntraError(700016 if application is None else 50011)
+            return HTMLResponse(pages.error(html.escape(error.description(self.clock()))), 400)
+        return HTMLResponse(pages.approve(str(request.url.path), application.name, query))
+
+    async def _admin_consented(self, request: Request) -> Response:
+        form = await _form(request)
+        application = self.directory.application(form.get("client_id", ""))
+        if application is None or form.get("redirect_uri") not in application.redirect_uris:
+            return HTMLResponse(pages.error("AADSTS50011"), 400)
+        application.admin_consent_required = False
+        answer = {"admin_consent": "True", "tenant": request.path_params["tenant"], "state": form.get("state", "")}
         return RedirectResponse(f"{form['redirect_uri']}?{urlencode(answer)}", 302)
 
     def _refuse(self, form: Mapping[str, str], error: EntraError) -> Response:
@@ -212,6 +236,11 @@ class Entra:
             {"access_token": token, "token_type": "Bearer", "resource": resource, "client_id": identity.client_id}
             | expires
         )
+
+
+def _may_sign_in(user: User, application: Application, tenant: Tenant | None) -> bool:
+    # The authority names one tenant, or (organizations) every tenant for an application that serves several.
+    return user.tenant is (tenant or (user.tenant if application.multi_tenant else application.tenant))
 
 
 async def _form(request: Request) -> dict[str, str]:

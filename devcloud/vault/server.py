@@ -20,6 +20,7 @@ from devcloud import faults
 from devcloud.certificates import CertificateAuthority
 from devcloud.entra import Entra, Tenant
 from devcloud.serving import Server
+from devcloud.vault.certificates import self_signed
 from devcloud.vault.secrets import Secrets, VaultError, Version
 
 _RECOVERABLE_DAYS = 90
@@ -79,6 +80,17 @@ class Vault:
         # The SDK accepts a challenge only when the resource's domain is a parent of the vault's, as vault.azure.net is
         # of every vault's. By the same rule 0.0.1 is the parent of 127.0.0.1.
         return f"https://0.0.1:{self._port}"
+
+    def create_certificate(self, name: str, *, pem: bool = False, lifetime: timedelta = timedelta(days=365)) -> str:
+        """Create a self-signed certificate, as the portal does, and return its public part (PEM).
+
+        The private key is the secret of the same name, as PKCS #12 or as PEM.
+        """
+        value, public, ends_at = self_signed(name, self._clock() + lifetime, pem=pem)
+        content_type = "application/x-pem-file" if pem else "application/x-pkcs12"
+        attributes = {"exp": int(ends_at.timestamp())}
+        self.secrets.set(name, {"value": value, "contentType": content_type, "attributes": attributes})
+        return public
 
     def _route(self, path: str, operation: str, methods: list[str]) -> Route:
         async def endpoint(request: Request) -> Response:

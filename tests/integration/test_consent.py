@@ -9,7 +9,8 @@ import pytest
 from devcloud.cloud import DevCloud
 from devcloud.entra.tokens import SigningKeys
 from ticket_engine.errors import Actor
-from ticket_engine.oauth.consent import FLOW_LIFETIME, INVITE_LIFETIME, Page, Refusal
+from ticket_engine.oauth.consent import FLOW_LIFETIME, INVITE_LIFETIME
+from ticket_engine.oauth.outcome import Page, Refusal
 
 Desks = Callable[..., Any]
 
@@ -238,3 +239,208 @@ def test_an_unreachable_vault_ends_in_a_page_and_an_entry_in_the_mailbox_state(
     failure = desk.engine.stores.states.token(desk.id).failure
     assert (failure.actor, failure.code) == (Actor.SERVICE, "vault-unavailable")
     assert desk.engine.consent.start(desk.id, invite)
+
+
+def test_a_named_delegate_connects_a_shared_mailbox_and_nobody_else_does(
+    new_desk: Desks, cloud: DevCloud, mail: Callable[..., bytes]
+) -> None:
+    delegate = new_desk()
+    shared = new_desk(delegate.application, shared_mailbox=True, delegate=delegate.address)
+    started = shared.engine.consent.start(shared.id, shared.invite())
+    assert f"login_hint={delegate.address.replace('@', '%40')}" in started.authorize_url
+    refusal = refused(shared, started, shared.cloud_redirect(started.authorize_url, shared.address))
+    assert refusal.page is Page.WRONG_ACCOUNT
+    assert f"the shared mailbox {shared.address}" in refusal.reaction.sentence
+    # The right delegate, whom Exchange does not let in: nothing is stored.
+    started = shared.engine.consent.start(shared.id, shared.invite())
+    refusal = refused(shared, started, shared.cloud_redirect(started.authorize_url, delegate.address))
+    assert refusal.page is Page.MAILBOX_REFUSED
+    user = cloud.entra.directory.user(delegate.address)
+    assert user is not None
+    user.full_access = shared.address
+    started = shared.engine.consent.start(shared.id, shared.invite())
+    cookies = {started.cookie_name: started.cookie_value}
+    shared.engine.consent.finish(shared.cloud_redirect(started.authorize_url, delegate.address), cookies)
+    assert shared.engine.stores.states.token(shared.id).connected_as == delegate.address
+    shared.deliver(mail(1))
+    assert shared.poll().messages == 1
+
+
+def test_a_delegate_does_not_consent_for_a_mailbox_that_is_not_marked_shared(new_desk: Desks, cloud: DevCloud) -> None:
+    desk, helper = new_desk(), new_desk()
+    user = cloud.entra.directory.user(helper.address)
+    assert user is not None
+    user.full_access = desk.address
+    started = desk.engine.consent.start(desk.id, desk.invite())
+    assert refused(desk, started, desk.cloud_redirect(started.authorize_url, helper.address)).page is Page.WRONG_ACCOUNT
+
+
+def test_an_application_of_several_tenants_pins_the_tenant_of_the_first_consent(
+    new_desk: Desks, cloud: DevCloud, mail: Callable[..., bytes]
+) -> None:
+    desk = new_desk(tenant_id="organizations")
+    desk.application.multi_tenant = True
+    other = cloud.add_tenant("fabrikam.example")
+    desk.change(username=cloud.add_account("far-desk", other))
+    started = desk.engine.consent.start(desk.id, desk.invite())
+    cookies = {started.cookie_name: started.cookie_value}
+    desk.engine.consent.finish(desk.cloud_redirect(started.authorize_url, desk.mailbox.username), cookies)
+    assert desk.engine.stores.states.token(desk.id).tenant_id == other.id
+    cloud.mail.deliver(desk.mailbox.username, mail(1))
+    assert desk.poll().messages == 1
+    desk.engine.broker.rotate(desk.mailbox)
+    # The same name turns up in a third tenant.
+    user = cloud.entra.directory.user(desk.mailbox.username)
+    assert user is not None
+    user.tenant = cloud.add_tenant("tailspin.example")
+    started = desk.engine.consent.start(desk.id, desk.invite())
+    parameters = desk.cloud_redirect(started.authorize_url, desk.mailbox.username)
+    with pytest.raises(Refusal) as caught:
+        desk.engine.consent.finish(parameters, {started.cookie_name: started.cookie_value})
+    assert (caught.value.page, caught.value.reaction.code) == (Page.BROKEN, "wrong-tenant")
+    assert desk.engine.stores.states.token(desk.id).tenant_id == other.id
+
+
+def test_a_personal_account_is_no_organisations(new_desk: Desks, cloud: DevCloud) -> None:
+    desk = new_desk(tenant_id="organizations")
+    desk.application.multi_tenant = True
+    personal = "9188040d-6c67-4c5b-b112-36a304b66dad"
+
+    def forge(answer: dict[str, Any]) -> dict[str, Any]:
+        import jwt
+
+        claims = jwt.decode(answer["id_token"], options={"verify_signature": False})
+        claims |= {"tid": personal, "iss": f"{cloud.entra.url}/{personal}/v2.0"}
+        return {**answer, "id_token": cloud.entra.keys.sign(claims)}
+
+    started = desk.engine.consent.start(desk.id, desk.invite())
+    parameters = desk.cloud_redirect(started.authorize_url)
+    cloud.entra.faults.add("token", replace=forge)
+    assert "the tenant is another one" in refused(desk, started, parameters).reaction.sentence
+
+
+def test_another_tenants_token_is_refused_though_its_issuer_is_genuine(new_desk: Desks, cloud: DevCloud) -> None:
+    desk = new_desk()
+    stranger = "33333333-2222-2222-2222-222222222222"
+
+    def forge(answer: dict[str, Any]) -> dict[str, Any]:
+        import jwt
+
+        claims = jwt.decode(answer["id_token"], options={"verify_signature": False})
+        claims |= {"tid": stranger, "iss": f"{cloud.entra.url}/{stranger}/v2.0"}
+        return {**answer, "id_token": cloud.entra.keys.sign(claims)}
+
+    started = desk.engine.consent.start(desk.id, desk.invite())
+    parameters = desk.cloud_redirect(started.authorize_url)
+    cloud.entra.faults.add("token", replace=forge)
+    assert "the tenant is another one" in refused(desk, started, parameters).reaction.sentence
+
+
+def test_the_state_of_another_mailbox_connects_neither(new_desk: Desks) -> None:
+    first = new_desk()
+    second = new_desk(first.application)
+    mine = first.engine.consent.start(first.id, first.invite())
+    theirs = second.engine.consent.start(second.id, second.invite())
+    code = first.cloud_redirect(mine.authorize_url)
+    other_state = second.cloud_redirect(theirs.authorize_url)["state"]
+    both = {each.cookie_name: each.cookie_value for each in (mine, theirs)}
+    refused(second, theirs, {**code, "state": other_state}, both)
+    assert not first.engine.stores.states.token(first.id).connected
+
+
+def test_a_revoked_invite_starts_nothing_and_ends_what_it_started(new_desk: Desks) -> None:
+    desk = new_desk()
+    invite = desk.invite()
+    started = desk.engine.consent.start(desk.id, invite)
+    parameters = desk.cloud_redirect(started.authorize_url)
+    assert desk.engine.consent.revoke_invite(desk.id)
+    assert not desk.engine.consent.revoke_invite(desk.id)
+    assert refused(desk, started, parameters).page is Page.LINK_ENDED
+    with pytest.raises(Refusal):
+        desk.engine.consent.start(desk.id, invite)
+
+
+def test_after_the_wrong_account_the_same_browser_may_try_again(new_desk: Desks) -> None:
+    application = new_desk().application
+    desk, other = new_desk(application), new_desk(application)
+    started = desk.engine.consent.start(desk.id, desk.invite())
+    refusal = refused(desk, started, desk.cloud_redirect(started.authorize_url, other.address))
+    retry = refusal.retry
+    assert retry is not None
+    desk.engine.consent.finish(desk.cloud_redirect(retry.authorize_url), {retry.cookie_name: retry.cookie_value})
+    assert desk.engine.stores.states.token(desk.id).connected
+
+
+def test_a_vault_that_fails_after_the_wrong_account_only_takes_the_offer_away(new_desk: Desks, cloud: DevCloud) -> None:
+    application = new_desk().application
+    desk, other = new_desk(application), new_desk(application)
+    started = desk.engine.consent.start(desk.id, desk.invite())
+    parameters = desk.cloud_redirect(started.authorize_url, None)
+    cloud.vault.faults.add("get", status=403, body="{}", times=1)
+    assert refused(desk, started, parameters).retry is None
+    assert other.address != desk.address
+
+
+def test_a_removed_mailbox_ends_its_sign_in(new_desk: Desks) -> None:
+    desk = new_desk()
+    started = desk.engine.consent.start(desk.id, desk.invite())
+    parameters = desk.cloud_redirect(started.authorize_url)
+    desk.engine.stores.mailboxes._rows.delete("mailbox", desk.id)
+    with pytest.raises(Refusal) as caught:
+        desk.engine.consent.finish(parameters, {started.cookie_name: started.cookie_value})
+    assert (caught.value.page, caught.value.mailbox) == (Page.LINK_ENDED, None)
+
+
+def test_a_response_without_a_refresh_token_names_the_missing_permission(new_desk: Desks, cloud: DevCloud) -> None:
+    desk = new_desk()
+
+    def without(answer: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in answer.items() if name != "refresh_token"}
+
+    started = desk.engine.consent.start(desk.id, desk.invite())
+    parameters = desk.cloud_redirect(started.authorize_url)
+    cloud.entra.faults.add("token", replace=without)
+    assert "offline_access" in refused(desk, started, parameters).reaction.sentence
+
+
+def test_keys_that_can_not_be_read_are_the_services_problem(new_desk: Desks, cloud: DevCloud) -> None:
+    desk = new_desk()
+    started = desk.engine.consent.start(desk.id, desk.invite())
+    parameters = desk.cloud_redirect(started.authorize_url)
+    cloud.entra.faults.add("keys", status=503)
+    assert refused(desk, started, parameters).reaction.actor is Actor.SERVICE
+
+
+def test_an_odd_error_of_the_authorize_page_is_no_decline(new_desk: Desks) -> None:
+    desk = new_desk()
+    started = desk.engine.consent.start(desk.id, desk.invite())
+    state = desk.cloud_redirect(started.authorize_url)["state"]
+    refusal = refused(desk, started, {"error": "server_error", "state": state, "error_description": "<b>x</b>"})
+    assert (refusal.page, refusal.reaction.actor) == (Page.BROKEN, Actor.SERVICE)
+    assert "<b>" not in str(refusal)
+
+
+def test_ten_thousand_started_flows_expire_and_are_cleaned_a_hundred_at_a_time(engine: Any, cloud: DevCloud) -> None:
+    from ticket_engine.records import ConsentFlow
+    from ticket_engine.store.entities import to_entity
+
+    now = cloud.clock()
+    table = engine.stores.flows
+    flows = [ConsentFlow("nobody", "{}", "v", "i", now - timedelta(minutes=n % 5 - 1)) for n in range(10_000)]
+    for start in range(0, len(flows), 100):
+        part = enumerate(flows[start : start + 100], start)
+        table._rows.transact([("create", to_entity(flow, "flow", f"many-{n:05}")) for n, flow in part])
+    ended = sum(flow.expires_at < now for flow in flows)
+    assert table.sweep(now) >= ended
+    assert table.sweep(now + timedelta(minutes=2)) >= len(flows) - ended
+    assert table.sweep(now + timedelta(minutes=2)) == 0
+
+
+def test_flows_that_another_run_sweeps_at_the_same_time_are_counted_once(engine: Any, cloud: DevCloud) -> None:
+    from ticket_engine.records import ConsentFlow
+
+    rows = engine.stores.flows._rows
+    for name in ("a", "b"):
+        rows.put(ConsentFlow("nobody", "{}", "v", "i", cloud.clock()), "flow", f"raced-{name}")
+    assert rows.delete_all("flow", ["raced-a", "raced-gone", "raced-b"]) >= 2
+    assert engine.stores.flows.take("raced-a") is None

@@ -1,18 +1,29 @@
 """Access tokens and rotation against the stand-ins, faults included."""
 
 from collections.abc import Callable
-from dataclasses import replace
-from datetime import timedelta
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from devcloud.cloud import DevCloud
 from ticket_engine.engine import Engine
-from ticket_engine.errors import Actor, MailLoginError, TokenError, VaultUnavailableError
+from ticket_engine.errors import Actor, MailLoginError, TicketEngineError, TokenError, VaultUnavailableError
 from ticket_engine.mail import open_source
+from ticket_engine.oauth.tokens import TokenBroker
+from ticket_engine.records import TokenState
+from ticket_engine.store.clients import _PATIENCE
 
 Desks = Callable[..., Any]
+
+
+def tokens_redeemed(cloud: DevCloud, action: Callable[[], object]) -> list[str]:
+    before = len(cloud.entra.grants.redeemed)
+    action()
+    return cloud.entra.grants.redeemed[before:]
 
 
 def test_rotation_writes_a_new_version_with_a_new_expiry(desk: Any, cloud: DevCloud) -> None:
@@ -30,7 +41,7 @@ def test_a_mailbox_is_due_for_rotation_within_a_day_and_not_at_once(desk: Any) -
     broker = desk.engine.broker
     assert not broker.due(desk.id, state)
     assert broker.due(desk.id, replace(state, rotated_at=state.rotated_at - timedelta(days=1)))
-    assert desk.id not in desk.engine.rotations_due()
+    assert desk.id not in broker.rotations_due()
 
 
 def test_an_access_token_is_redeemed_once_and_then_comes_from_memory(desk: Any, cloud: DevCloud) -> None:
@@ -50,16 +61,21 @@ def test_a_response_without_a_new_refresh_token_keeps_the_old_one(desk: Any, clo
     assert desk.engine.stores.vault.refresh_token(desk.id).value == before.value
 
 
-def test_a_token_that_was_stored_meanwhile_is_not_overwritten(desk: Any, cloud: DevCloud) -> None:
-    vault = desk.engine.stores.vault
+def test_a_consent_during_a_rotation_wins_though_the_rotation_writes_last(desk: Any, cloud: DevCloud) -> None:
+    consents: list[str] = []
 
     def consent_meanwhile(answer: dict[str, Any]) -> dict[str, Any]:
-        vault.store_refresh_token(desk.id, "newer", cloud.clock() + timedelta(days=90))
+        desk.connect()
+        consents.append(desk.engine.stores.states.token(desk.id).token_version)
         return answer
 
     cloud.entra.faults.add("token", replace=consent_meanwhile)
     desk.engine.broker.rotate(desk.mailbox)
-    assert vault.refresh_token(desk.id).value == "newer"
+    assert desk.engine.stores.states.token(desk.id).token_version == consents[0]
+    newest = desk.engine.stores.vault.refresh_token(desk.id)
+    assert newest.version != consents[0], "the rotation wrote last"
+    redeemed = tokens_redeemed(cloud, lambda: Engine(desk.engine.settings, cloud.clock).broker.rotate(desk.mailbox))
+    assert redeemed == [desk.engine.stores.vault.refresh_token(desk.id, consents[0]).value]
 
 
 @pytest.mark.parametrize(
@@ -148,3 +164,240 @@ def test_a_mailbox_that_never_consented_asks_its_owner(new_desk: Desks) -> None:
     with pytest.raises(TokenError) as caught:
         desk.engine.broker.access_token(desk.mailbox)
     assert caught.value.reaction.code == "not-connected"
+
+
+def test_a_token_that_was_obtained_by_hand_is_imported_after_a_login(
+    new_desk: Desks, mail: Callable[..., bytes]
+) -> None:
+    desk = new_desk()
+    token = desk.token_by_hand()
+    connected = desk.engine.connector.import_token(desk.id, f" {token}\n")
+    assert connected.mails == 0
+    assert desk.engine.stores.states.token(desk.id).connected_as == desk.address
+    assert desk.engine.stores.vault.refresh_token(desk.id).value != token, "the new one of the answer"
+    desk.deliver(mail(1))
+    assert desk.poll().messages == 1
+
+
+def test_an_imported_token_is_kept_when_the_answer_has_no_new_one(new_desk: Desks, cloud: DevCloud) -> None:
+    desk = new_desk()
+    token = desk.token_by_hand()
+
+    def without(answer: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in answer.items() if name != "refresh_token"}
+
+    cloud.entra.faults.add("token", replace=without)
+    desk.engine.connector.import_token(desk.id, token)
+    assert desk.engine.stores.vault.refresh_token(desk.id).value == token
+
+
+def test_a_token_of_another_account_or_of_nobody_is_not_imported(new_desk: Desks) -> None:
+    desk = new_desk()
+    other = new_desk(desk.application)
+    with pytest.raises(TicketEngineError, match="wrong-account"):
+        desk.engine.connector.import_token(desk.id, other.token_by_hand())
+    with pytest.raises(TicketEngineError, match="AADSTS70000"):
+        desk.engine.connector.import_token(desk.id, "made up")
+    assert desk.engine.stores.vault.refresh_token(desk.id) is None
+    assert not desk.engine.stores.states.token(desk.id).connected
+
+
+def test_a_mailbox_whose_account_was_changed_does_not_use_the_earlier_accounts_token(new_desk: Desks) -> None:
+    desk = new_desk()
+    other = new_desk(desk.application)
+    desk.connect()
+    desk.change(username=other.address)
+    with pytest.raises(TokenError, match="that account must open the consent link"):
+        desk.engine.broker.access_token(desk.mailbox)
+
+
+def test_a_vault_that_lost_the_version_gives_its_newest(desk: Any) -> None:
+    states = desk.engine.stores.states
+    states.update_token(desk.id, lambda state: replace(state, token_version="0" * 32))
+    desk.engine.broker.rotate(desk.mailbox)
+    assert states.token(desk.id).token_version != "0" * 32
+
+
+def test_a_vault_without_any_token_asks_the_owner(desk: Any) -> None:
+    desk.engine._clients.secrets.begin_delete_secret(f"{desk.id}--refresh-token").wait()
+    with pytest.raises(TokenError, match="not-connected"):
+        desk.engine.broker.rotate(desk.mailbox)
+
+
+def test_a_token_endpoint_that_does_not_answer_in_time_is_tried_again(
+    desk: Any, cloud: DevCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ticket_engine.oauth.applications._TIMEOUT", 0.5)
+    engine = Engine(desk.engine.settings, cloud.clock)
+    cloud.entra.faults.add("token", delay=3, times=2)
+    with pytest.raises(TokenError) as caught:
+        engine.broker.rotate(desk.mailbox)
+    cloud.entra.faults.clear()
+    assert caught.value.reaction.code == "identity-unavailable"
+    Engine(desk.engine.settings, cloud.clock).broker.rotate(desk.mailbox)
+
+
+def test_the_wait_that_the_token_endpoint_asks_for_is_kept(desk: Any, cloud: DevCloud) -> None:
+    cloud.entra.faults.add("token", times=2, status=429, headers={"Retry-After": "77"}, body="{}")
+    result = Engine(desk.engine.settings, cloud.clock).poller.poll(desk.id)
+    cloud.entra.faults.clear()
+    assert result.failure is not None
+    assert result.failure.code == "identity-unavailable"
+    wait = desk.engine.stores.states.poll(desk.id)[0].next_poll_at - cloud.clock()
+    assert timedelta(seconds=70) < wait <= timedelta(seconds=77)
+
+
+@pytest.mark.parametrize("operation", ["get", "set"])
+@pytest.mark.parametrize(
+    ("fault", "actor"),
+    [
+        ({"status": 429, "headers": {"Retry-After": "0"}, "times": 9, "body": "{}"}, Actor.SERVICE),
+        ({"status": 403, "body": "{}"}, Actor.OPERATOR),
+        ({"delay": 2.0, "times": 9}, Actor.SERVICE),
+    ],
+    ids=["429", "403", "timeout"],
+)
+def test_key_vault_faults_on_read_and_write_leave_a_mailbox_that_works_at_the_next_run(
+    desk: Any, cloud: DevCloud, monkeypatch: pytest.MonkeyPatch, operation: str, fault: dict[str, Any], actor: Actor
+) -> None:
+    monkeypatch.setitem(_PATIENCE, "read_timeout", 0.4)
+    monkeypatch.setitem(_PATIENCE, "retry_backoff_max", 0.1)
+    before = desk.engine.stores.states.token(desk.id)
+    engine = Engine(desk.engine.settings, cloud.clock)
+    cloud.vault.faults.add(operation, **fault)
+    with pytest.raises(VaultUnavailableError) as caught:
+        engine.broker.rotate(desk.mailbox)
+    cloud.vault.faults.clear()
+    assert caught.value.reaction.actor is actor
+    assert engine.stores.states.token(desk.id) == replace(before, failure=engine.stores.states.token(desk.id).failure)
+    health = [each for each in engine.health.mailboxes() if each.mailbox_id == desk.id]
+    assert (health[0].ok, health[0].actor) == (False, actor)
+    after = Engine(desk.engine.settings, cloud.clock)
+    after.broker.rotate(desk.mailbox)
+    assert after.stores.states.token(desk.id).failure is None
+
+
+class Crash(BaseException):
+    """The process ends here."""
+
+
+def test_a_crash_between_redeeming_and_storing_loses_no_token(desk: Any, cloud: DevCloud) -> None:
+    engine = Engine(desk.engine.settings, cloud.clock)
+
+    def crash(*_: object) -> None:
+        raise Crash
+
+    for at in ("store_refresh_token",):
+        engine.stores.vault.__dict__[at] = crash
+        with pytest.raises(Crash):
+            engine.broker.rotate(desk.mailbox)
+    Engine(desk.engine.settings, cloud.clock).broker.rotate(desk.mailbox)
+
+
+def test_a_crash_between_storing_and_remembering_goes_on_with_the_token_before(desk: Any, cloud: DevCloud) -> None:
+    engine = Engine(desk.engine.settings, cloud.clock)
+    before = engine.stores.states.token(desk.id).token_version
+
+    def crash(*_: object) -> None:
+        raise Crash
+
+    engine.stores.states.__dict__["update_token"] = crash
+    with pytest.raises(Crash):
+        engine.broker.rotate(desk.mailbox)
+    after = Engine(desk.engine.settings, cloud.clock)
+    assert after.stores.states.token(desk.id).token_version == before
+    after.broker.rotate(desk.mailbox)
+
+
+def test_threads_of_one_process_redeem_once(desk: Any, cloud: DevCloud) -> None:
+    engine = Engine(desk.engine.settings, cloud.clock)
+    mailbox = desk.mailbox
+
+    def ask_together() -> None:
+        with ThreadPoolExecutor(8) as pool:
+            assert len(set(pool.map(lambda _: engine.broker.access_token(mailbox), range(8)))) == 1
+
+    assert len(tokens_redeemed(cloud, ask_together)) == 1
+
+
+def test_paused_mailboxes_are_rotated_and_failing_ones_come_last(
+    new_desk: Desks, cloud: DevCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paused, failing, dead = new_desk(), new_desk(), new_desk()
+    for each in (paused, failing, dead):
+        each.connect()
+    paused.change(paused=True)
+    failing.application.secrets.clear()
+    cloud.entra.revoke_sessions(dead.user)
+    for each in (failing, dead):
+        with pytest.raises(TokenError):
+            each.engine.broker.rotate(each.mailbox)
+    broker = Engine(paused.engine.settings, lambda: cloud.clock() + timedelta(days=2)).broker
+    monkeypatch.setattr("ticket_engine.oauth.tokens.MOST_AT_ONCE", 10_000)
+    order = broker.rotations_due()
+    assert order.index(paused.id) < order.index(failing.id) < order.index(dead.id) or order.index(
+        paused.id
+    ) < order.index(dead.id) < order.index(failing.id)
+    soon = Engine(paused.engine.settings, cloud.clock).broker
+    aged = [
+        replace(each.engine.stores.states.token(each.id), rotated_at=cloud.clock() - timedelta(days=1))
+        for each in (failing, dead)
+    ]
+    assert [soon.due(each.id, state) for each, state in zip((failing, dead), aged, strict=True)] == [True, False]
+
+
+@dataclass
+class Fleet:
+    """Ten thousand mailboxes that were connected in one minute, rotated by nothing but their dates."""
+
+    states_of: dict[str, TokenState]
+    now: datetime
+
+    @property
+    def mailboxes(self) -> Any:
+        return self
+
+    states = mailboxes
+
+    def all(self) -> list[Any]:
+        return [SimpleNamespace(id=each) for each in self.states_of]
+
+    def all_tokens(self) -> dict[str, TokenState]:
+        return self.states_of
+
+
+def test_ten_thousand_mailboxes_stay_under_the_vaults_write_limit() -> None:
+    start = datetime(2026, 11, 24, tzinfo=UTC)
+    fleet = Fleet({f"box-{n}": TokenState(connected_at=start, rotated_at=start) for n in range(10_000)}, start)
+    broker: Any = TokenBroker(
+        cast("Any", fleet), applications=cast("Any", None), clock=lambda: fleet.now, rotate_after=timedelta(days=1)
+    )
+    runs, oldest = [], timedelta()
+    for _ in range(3 * 24 * 6):
+        fleet.now += timedelta(minutes=10)
+        due = broker.rotations_due()
+        runs.append(len(due))
+        for each in due:
+            oldest = max(oldest, fleet.now - (fleet.states_of[each].rotated_at or start))
+            fleet.states_of[each] = replace(fleet.states_of[each], rotated_at=fleet.now)
+    assert max(runs) <= 300, "one run may write at once, and the vault takes 300 in 10 seconds"
+    assert sum(runs) >= 2 * 10_000
+    assert oldest < timedelta(hours=30)
+
+
+def test_a_hundred_days_of_polling_leave_no_gap_and_at_most_a_hundred_versions(
+    desk: Any, cloud: DevCloud, mail: Callable[..., bytes]
+) -> None:
+    vault = desk.engine.stores.vault
+    for day in range(100):
+        engine = Engine(desk.engine.settings, cloud.clock)
+        for _ in range(4):
+            cloud.clock.advance(timedelta(hours=6))
+            if engine.broker.due(desk.id, engine.stores.states.token(desk.id)):
+                engine.broker.rotate(desk.mailbox)
+        desk.deliver(mail(day))
+        result = desk.poll(by=engine)
+        assert (result.failure, result.messages) == (None, 1), f"day {day}"
+    versions = list(engine._clients.secrets.list_properties_of_secret_versions(f"{desk.id}--refresh-token"))
+    assert 75 <= len(versions) <= 100 + 1, "the consent's and at most one a day"
+    assert vault.refresh_token(desk.id).expires_at > cloud.clock() + timedelta(days=88)

@@ -8,7 +8,7 @@ import pytest
 
 from oauth_callback import responses
 from ticket_engine.errors import Actor, Reaction
-from ticket_engine.oauth.consent import Connected, Page, Refusal, Started
+from ticket_engine.oauth.outcome import Connected, Page, Refusal, Started
 from ticket_engine.records import Mailbox
 
 MAILBOX = Mailbox.create(
@@ -26,7 +26,7 @@ def page(kind: Page, mailbox: Mailbox | None = MAILBOX) -> tuple[int, str, dict[
     if kind is Page.CONNECTED:
         response = responses.connected(Connected(MAILBOX, 1234), "state")
     else:
-        response = responses.refused(Refusal(kind, REACTION, mailbox))
+        response = responses.refused(Refusal(kind, REACTION, mailbox), "deadbeef")
     headers = {name.lower(): value for name, value in response.headers.items()}
     return response.status_code, response.get_body().decode(), headers
 

@@ -8,7 +8,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from ticket_engine.errors import Actor, LeaseHeldError, NoTicketTypeError, Reaction, TicketEngineError
+from ticket_engine.errors import (
+    Actor,
+    CredentialRefusedError,
+    LeaseHeldError,
+    NoTicketTypeError,
+    Reaction,
+    TicketEngineError,
+)
 from ticket_engine.intake.checkpoint import Checkpoint
 from ticket_engine.intake.commit import Committed, Committer, Incoming
 from ticket_engine.intake.lease import Lease
@@ -112,7 +119,8 @@ class Poller:
         except LeaseHeldError as error:
             return PollResult(mailbox_id, tally.mails, tally.tickets, tally.messages, skipped=error.reaction.sentence)
         except TicketEngineError as error:
-            return self._failed(mailbox, lease, tally, error.reaction)
+            paused = isinstance(error, CredentialRefusedError)
+            return self._failed(mailbox, lease, tally, error.reaction, paused=paused)
         except Exception:  # noqa: BLE001 - one mailbox is an isolation edge; the traceback is logged
             _log.exception("poll failed", extra={"mailbox": mailbox_id})
             return self._failed(mailbox, lease, tally, _unexpected(mailbox_id))
@@ -190,16 +198,21 @@ class Poller:
             self._stores.journal.add(mailbox.id, _entry(now, "polled", tally, failure))
         return PollResult(mailbox.id, tally.mails, tally.tickets, tally.messages, more=more, failure=failure)
 
-    def _failed(self, mailbox: Mailbox, lease: Lease, tally: _Tally, reaction: Reaction) -> PollResult:
+    def _failed(
+        self, mailbox: Mailbox, lease: Lease, tally: _Tally, reaction: Reaction, *, paused: bool = False
+    ) -> PollResult:
         now = self._clock()
         if reaction.code in {"login-refused", "access-token-expired"}:
             self._broker.forget(mailbox)
         failures = lease.state.consecutive_failures + 1
         failure = Failure.of(reaction, now)
-        wait = reaction.retry_after or backoff(failures)
+        wait = timedelta() if paused else reaction.retry_after or backoff(failures)
+        known = lease.state.failure
         try:
             lease.release(consecutive_failures=failures, next_poll_at=now + wait, failure=failure)
-            self._stores.journal.add(mailbox.id, _entry(now, "poll-failed", tally, failure))
+            # The journal has a failure once, however often it repeats; the state has the last time.
+            if tally.mails or known is None or known.code != failure.code:
+                self._stores.journal.add(mailbox.id, _entry(now, "poll-failed", tally, failure))
         except TicketEngineError:
             # Storage itself is the failure: the lease ends by itself, and the log has the reason.
             _log.exception("the state of a failed poll could not be saved", extra={"mailbox": mailbox.id})

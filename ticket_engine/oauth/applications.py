@@ -1,23 +1,27 @@
-"""The application as Microsoft Entra ID knows it: MSAL clients, one for each tenant, client id and secret."""
+"""The application as Microsoft Entra ID knows it: MSAL clients, one for each tenant, client id and credential."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlencode
 
-from ticket_engine.errors import Actor, Reaction, TokenError
+from ticket_engine.errors import Actor, CredentialRefusedError, Reaction, TokenError
 from ticket_engine.oauth import reactions
 from ticket_engine.records import MailboxType
 
 if TYPE_CHECKING:
     import msal
 
+    from ticket_engine.oauth.credentials import Credential, Credentials
+    from ticket_engine.oauth.refusals import Refusals
     from ticket_engine.records import Mailbox
-    from ticket_engine.store.vault import SecretVault
 
 _OUTLOOK = "https://outlook.office.com"
 _SCOPES = {
@@ -33,6 +37,7 @@ _MICROSOFT_HOSTS = (
     "https://login.partner.microsoftonline.cn",
 )
 _TIMEOUT = 20
+_TOO_MANY_REQUESTS = 429
 _KEPT_CLIENTS = 256
 
 Answer = TypeVar("Answer")
@@ -41,40 +46,73 @@ Answer = TypeVar("Answer")
 logging.getLogger("msal.oauth2cli.oauth2").disabled = True
 
 
-class Applications:
-    """Gives the MSAL client of a mailbox's application, with the client secret that is in Key Vault now."""
+@dataclass(frozen=True)
+class Granted:
+    """A token response, and when the credential that it was asked with ends (None: it doesn't)."""
 
-    def __init__(self, authority_host: str, vault: SecretVault) -> None:
+    answer: Mapping[str, Any] = field(repr=False)
+    credential_ends_at: datetime | None
+
+
+class Applications:
+    """Asks the identity platform as a mailbox's application, with the credential that it has now."""
+
+    def __init__(self, authority_host: str, credentials: Credentials, refusals: Refusals) -> None:
         self._authority_host = authority_host
-        self._vault = vault
+        self._credentials = credentials
+        self._refusals = refusals
         self._clients: dict[tuple[str, str, str], msal.ConfidentialClientApplication] = {}
         self._lock = Lock()
 
     def of(self, mailbox: Mailbox) -> msal.ConfidentialClientApplication:
-        """The client for this mailbox's tenant, client id and current secret.
+        """The MSAL client for this mailbox's tenant, client id and current credential.
 
         Raises:
-            TokenError: no client secret is stored, or the tenant does not exist.
+            TokenError: no credential is stored, or the tenant does not exist.
             VaultUnavailableError: Key Vault did not answer.
         """
-        secret = self._vault.client_secret(mailbox.id)
-        if secret is None:
-            raise TokenError(
-                Reaction(
-                    Actor.OPERATOR,
-                    "client-secret-missing",
-                    f"No client secret is stored for mailbox {mailbox.id}: store the one of its application.",
-                )
-            )
-        key = (mailbox.tenant_id, mailbox.client_id, hashlib.sha256(secret.value.encode()).hexdigest())
+        return self._client(mailbox, self._credentials.of(mailbox))
+
+    def ask(self, mailbox: Mailbox, call: Callable[[msal.ConfidentialClientApplication], Mapping[str, Any]]) -> Granted:
+        """Make a request to the token endpoint.
+
+        Raises:
+            CredentialRefusedError: the credential is refused, now or since an earlier request of any mailbox.
+            TokenError: another error of the token endpoint, or no answer.
+            VaultUnavailableError: Key Vault did not answer.
+        """
+        credential = self._credentials.of(mailbox)
+        again = self._refusals.admit(mailbox.client_id, credential)
+        client = self._client(mailbox, credential)
+        try:
+            answer = _checked(asking(lambda: call(client)))
+        except CredentialRefusedError as error:
+            self._refusals.refuse(mailbox.client_id, credential, error.reaction)
+            raise
+        if again:
+            self._refusals.clear(mailbox.client_id, credential)
+        return Granted(answer, credential.ends_at)
+
+    def admin_consent_url(self, mailbox: Mailbox) -> str:
+        """Where a tenant's administrator approves the application (Microsoft, "Admin consent")."""
+        query = {
+            "client_id": mailbox.client_id,
+            "redirect_uri": mailbox.redirect_url,
+            "scope": " ".join(SCOPES),
+            "state": "approval",
+        }
+        return f"{self._authority_host}/{mailbox.tenant_id}/v2.0/adminconsent?{urlencode(query)}"
+
+    def _client(self, mailbox: Mailbox, credential: Credential) -> msal.ConfidentialClientApplication:
+        key = (mailbox.tenant_id, mailbox.client_id, credential.fingerprint)
         with self._lock:
             if key not in self._clients:
                 if len(self._clients) >= _KEPT_CLIENTS:
                     self._clients.pop(next(iter(self._clients)))
-                self._clients[key] = self._connect(mailbox, secret.value)
+                self._clients[key] = self._connect(mailbox, credential.for_msal)
             return self._clients[key]
 
-    def _connect(self, mailbox: Mailbox, secret: str) -> msal.ConfidentialClientApplication:
+    def _connect(self, mailbox: Mailbox, credential: Any) -> msal.ConfidentialClientApplication:
         import msal
 
         class NoCache(msal.TokenCache):  # type: ignore[misc]  # msal ships no types
@@ -86,11 +124,11 @@ class Applications:
         def build() -> msal.ConfidentialClientApplication:
             return msal.ConfidentialClientApplication(
                 mailbox.client_id,
-                client_credential=secret,
+                client_credential=credential,
                 authority=f"{self._authority_host}/{mailbox.tenant_id}",
                 instance_discovery=None if self._authority_host in _MICROSOFT_HOSTS else False,
                 token_cache=NoCache(),
-                timeout=_TIMEOUT,
+                http_client=_http_client(),
             )
 
         try:
@@ -106,6 +144,21 @@ class Applications:
             ) from None
 
 
+def _http_client() -> Any:
+    """MSAL's HTTP client as it makes its own, but a 429 is raised with its Retry-After, which MSAL would drop."""
+    import requests
+
+    def raise_when_throttled(response: requests.Response, **_: Any) -> None:
+        if response.status_code == _TOO_MANY_REQUESTS:
+            response.raise_for_status()
+
+    session = requests.Session()
+    session.mount("https://", requests.adapters.HTTPAdapter(max_retries=1))
+    session.hooks["response"].append(raise_when_throttled)
+    session.request = partial(session.request, timeout=_TIMEOUT)  # type: ignore[method-assign]
+    return session
+
+
 def asking(call: Callable[[], Answer]) -> Answer:
     """Make a call to the identity platform.
 
@@ -119,11 +172,19 @@ def asking(call: Callable[[], Answer]) -> Answer:
     try:
         return call()
     except (requests.RequestException, MsalServiceError, json.JSONDecodeError) as error:
-        raise TokenError(reactions.unreachable()) from ConnectionError(type(error).__name__)
+        reaction = reactions.unreachable(_retry_after(getattr(error, "response", None)))
+        raise TokenError(reaction) from ConnectionError(type(error).__name__)
 
 
-def checked(answer: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The token response itself; raises TokenError with the reaction when it is an error."""
-    if "error" in answer:
-        raise TokenError(reactions.classify(answer))
-    return answer
+def _retry_after(response: Any) -> timedelta | None:
+    text = "" if response is None else response.headers.get("Retry-After", "")
+    return timedelta(seconds=int(text)) if text.isdigit() else None
+
+
+def _checked(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    if "access_token" in answer:
+        return answer
+    if "error" not in answer:
+        raise TokenError(reactions.unreachable())
+    reaction = reactions.classify(answer)
+    raise (CredentialRefusedError if reactions.is_about_credential(answer) else TokenError)(reaction)

@@ -11,30 +11,21 @@ import hmac
 import json
 import secrets
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ticket_engine.errors import (
-    Actor,
-    ConsentError,
-    MailboxNotFoundError,
-    MailLoginError,
-    Reaction,
-    TicketEngineError,
-)
-from ticket_engine.oauth import reactions
-from ticket_engine.oauth.applications import SCOPES, Applications, asking, checked
-from ticket_engine.oauth.id_token import Account, IdTokenVerifier, InvalidIdTokenError
-from ticket_engine.oauth.tokens import Redeemed
+from ticket_engine.errors import Actor, MailboxNotFoundError, Reaction, TicketEngineError
+from ticket_engine.oauth import outcome, reactions
+from ticket_engine.oauth.applications import SCOPES, Applications, Granted, asking
+from ticket_engine.oauth.outcome import Connected, Page, Refusal, Started
 from ticket_engine.records import ConsentFlow, Failure, JournalEntry, Mailbox, TokenState
 
 if TYPE_CHECKING:
     from ticket_engine.clock import Clock
-    from ticket_engine.mail import MailSource
-    from ticket_engine.oauth.tokens import TokenBroker
+    from ticket_engine.oauth.connection import Connector
     from ticket_engine.store import Stores
 
 FLOW_LIFETIME = timedelta(minutes=10)
@@ -43,45 +34,8 @@ INVITE_LIFETIME = timedelta(days=7)
 warnings.filterwarnings("ignore", message="response_mode='form_post' is recommended", module="msal")
 # The browser takes a cookie with this prefix only when it is Secure, for the whole host, and of this host.
 _COOKIE_PREFIX = "__Host-consent-"
-
-
-class Page(StrEnum):
-    """What the person in the browser is told."""
-
-    CONNECTED = "connected"
-    WRONG_ACCOUNT = "wrong-account"
-    DECLINED = "declined"
-    ADMIN_APPROVAL = "admin-approval"
-    LINK_ENDED = "link-ended"
-    MAILBOX_REFUSED = "mailbox-refused"
-    BROKEN = "broken"
-
-
-class Refusal(ConsentError):  # noqa: N818 - a refusal is what it is, not an accident
-    """The consent ended without a connection; ``page`` is what to show, ``mailbox`` whose it was, if known."""
-
-    def __init__(self, page: Page, reaction: Reaction, mailbox: Mailbox | None = None) -> None:
-        super().__init__(reaction)
-        self.page = page
-        self.mailbox = mailbox
-
-
-@dataclass(frozen=True)
-class Started:
-    """Where to send the browser, and the cookie that binds the flow to it."""
-
-    authorize_url: str = field(repr=False)
-    cookie_name: str
-    cookie_value: str = field(repr=False)
-    max_age: int
-
-
-@dataclass(frozen=True)
-class Connected:
-    """A consent that worked."""
-
-    mailbox: Mailbox
-    mails: int
+# After these the same person may try again at once, in the same browser.
+_RETRIED = {Page.WRONG_ACCOUNT, Page.DECLINED}
 
 
 def hashed(secret: str) -> str:
@@ -97,21 +51,10 @@ def cookie_name(state: str) -> str:
 class Consent:
     """Starts and finishes consents."""
 
-    def __init__(
-        self,
-        stores: Stores,
-        *,
-        applications: Applications,
-        id_tokens: IdTokenVerifier,
-        broker: TokenBroker,
-        log_in: Callable[[Mailbox, str], MailSource],
-        clock: Clock,
-    ) -> None:
+    def __init__(self, stores: Stores, *, applications: Applications, connector: Connector, clock: Clock) -> None:
         self._stores = stores
         self._applications = applications
-        self._id_tokens = id_tokens
-        self._broker = broker
-        self._log_in = log_in
+        self._connector = connector
         self._clock = clock
 
     def invite(self, mailbox_id: str) -> str:
@@ -126,7 +69,23 @@ class Consent:
         self._stores.states.update_token(
             mailbox_id, lambda state: replace(state, invite_hash=hashed(invite), invite_expires_at=ends)
         )
+        self._journal(mailbox_id, "invited", f"A consent link was made; it ends on {ends:%Y-%m-%d}.")
         return mailbox.consent_url(invite)
+
+    def revoke_invite(self, mailbox_id: str) -> bool:
+        """End a mailbox's consent link, and sign-ins that were started with it; False when there was none.
+
+        Raises:
+            MailboxNotFoundError: there is no such mailbox.
+        """
+        self._stores.mailboxes.get(mailbox_id)
+        if self._stores.states.token(mailbox_id).invite_hash is None:
+            return False
+        self._stores.states.update_token(
+            mailbox_id, lambda state: replace(state, invite_hash=None, invite_expires_at=None)
+        )
+        self._journal(mailbox_id, "invite-revoked", "The consent link was revoked.")
+        return True
 
     def start(self, mailbox_id: str, invite: str) -> Started:
         """Begin a consent.
@@ -139,17 +98,16 @@ class Consent:
             mailbox = self._stores.mailboxes.get(mailbox_id)
         except MailboxNotFoundError:
             # The same answer as for a wrong invite, so that nobody can try out which mailboxes exist.
-            raise _link_ended(None) from None
+            raise outcome.link_ended(None) from None
         state = self._stores.states.token(mailbox_id)
         if not _invited(state, hashed(invite), self._clock()):
-            raise _link_ended(mailbox)
+            raise outcome.link_ended(None)
         try:
-            return self._begin(mailbox, invite)
+            return self._begin(mailbox, hashed(invite))
         except TicketEngineError as error:
-            self._record_failure(mailbox, error.reaction)
-            raise Refusal(_page_of(error), error.reaction, mailbox) from error
+            raise self._refusal(error, mailbox) from error
 
-    def _begin(self, mailbox: Mailbox, invite: str) -> Started:
+    def _begin(self, mailbox: Mailbox, invite_hash: str) -> Started:
         application = self._applications.of(mailbox)
         flow = asking(
             lambda: application.initiate_auth_code_flow(
@@ -157,7 +115,7 @@ class Consent:
                 redirect_uri=mailbox.redirect_url,
                 state=secrets.token_urlsafe(32),
                 prompt="select_account",
-                login_hint=mailbox.username,
+                login_hint=mailbox.consenting_account,
                 response_mode="query",
             )
         )
@@ -169,7 +127,7 @@ class Consent:
                 mailbox_id=mailbox.id,
                 flow=json.dumps(flow),
                 verifier_hash=hashed(verifier),
-                invite_hash=hashed(invite),
+                invite_hash=invite_hash,
                 expires_at=self._clock() + FLOW_LIFETIME,
             ),
         )
@@ -190,121 +148,61 @@ class Consent:
         state = parameters.get("state", "")
         flow = self._stores.flows.take(hashed(state)) if state else None
         if flow is None or flow.expires_at <= self._clock():
-            raise _link_ended(None)
+            raise outcome.link_ended(None)
         try:
             mailbox = self._stores.mailboxes.get(flow.mailbox_id)
         except MailboxNotFoundError:
-            raise _link_ended(None) from None
+            raise outcome.link_ended(None) from None
         try:
-            return self._connect(mailbox, flow, parameters, cookies.get(cookie_name(state), ""))
+            return self._finish(mailbox, flow, parameters, cookies.get(cookie_name(state), ""))
         except TicketEngineError as error:
-            self._record_failure(mailbox, error.reaction)
-            if isinstance(error, Refusal):
-                raise
-            raise Refusal(_page_of(error), error.reaction, mailbox) from error
+            raise self._refusal(error, mailbox, flow) from error
 
-    def _connect(self, mailbox: Mailbox, flow: ConsentFlow, parameters: Mapping[str, str], verifier: str) -> Connected:
+    def _finish(self, mailbox: Mailbox, flow: ConsentFlow, parameters: Mapping[str, str], verifier: str) -> Connected:
         if not hmac.compare_digest(hashed(verifier), flow.verifier_hash):
-            raise Refusal(
-                Page.LINK_ENDED,
-                Reaction(
-                    Actor.OWNER,
-                    "other-browser",
-                    "The sign-in came back to another browser than it was started in, or cookies are off: open the "
-                    "consent link again and finish in the same browser.",
-                ),
-                mailbox,
-            )
+            raise outcome.other_browser(mailbox)
+        if not _invited(self._stores.states.token(mailbox.id), flow.invite_hash, self._clock()):
+            raise outcome.link_ended(mailbox)
         if "error" in parameters:
             raise _declined(parameters, mailbox)
-        state = self._stores.states.token(mailbox.id)
-        if not _invited(state, flow.invite_hash, self._clock()):
-            raise _link_ended(mailbox)
-        answer = self._redeem_code(mailbox, flow, parameters, verifier)
-        account = self._account(mailbox, answer)
-        redeemed = Redeemed.of(answer, self._clock())
-        if redeemed.refresh_token is None:
-            raise Refusal(
-                Page.BROKEN,
-                Reaction(
-                    Actor.OPERATOR,
-                    "no-refresh-token",
-                    "The identity platform gave no refresh token: add offline_access to the application's permissions.",
-                ),
-                mailbox,
-            )
-        with self._log_in(mailbox, redeemed.access_token.value) as source:
-            mails = source.count()
-        self._stores.vault.store_refresh_token(mailbox.id, redeemed.refresh_token, redeemed.refresh_token_expires_at)
-        self._broker.forget(mailbox)
-        self._mark_connected(mailbox, account, redeemed.refresh_token_expires_at, mails)
-        return Connected(mailbox, mails)
+        return self._connector.connect(mailbox, self._redeem_code(mailbox, flow, parameters, verifier))
 
     def _redeem_code(
         self, mailbox: Mailbox, flow: ConsentFlow, parameters: Mapping[str, str], verifier: str
-    ) -> Mapping[str, Any]:
-        application = self._applications.of(mailbox)
+    ) -> Granted:
         msal_flow = {**json.loads(flow.flow), "code_verifier": verifier}
         response = {name: parameters[name] for name in ("code", "state") if name in parameters}
         try:
-            return checked(asking(lambda: application.acquire_token_by_auth_code_flow(msal_flow, response)))
+            return self._applications.ask(
+                mailbox, lambda application: application.acquire_token_by_auth_code_flow(msal_flow, response)
+            )
         except (ValueError, RuntimeError):
             # MSAL: no code among the parameters, or a nonce that is not this flow's.
-            raise _not_genuine("the response does not belong to this sign-in", mailbox) from None
+            raise outcome.not_genuine("the response does not belong to this sign-in", mailbox) from None
 
-    def _account(self, mailbox: Mailbox, answer: Mapping[str, Any]) -> Account:
-        tenant = None
-        if mailbox.tenant_id != "organizations":
-            tenant = self._applications.of(mailbox).authority.tenant
-        try:
-            account = self._id_tokens.verify(
-                str(answer.get("id_token", "")), client_id=mailbox.client_id, tenant_id=tenant
-            )
-        except InvalidIdTokenError as error:
-            raise _not_genuine(str(error), mailbox) from None
-        if account.username.casefold() != mailbox.username.casefold():
-            raise Refusal(
-                Page.WRONG_ACCOUNT,
-                Reaction(
-                    Actor.OWNER,
-                    "wrong-account",
-                    f"Another account than {mailbox.username} signed in: open the link again and choose "
-                    f"{mailbox.username}.",
-                ),
-                mailbox,
-            )
-        return account
-
-    def _mark_connected(self, mailbox: Mailbox, account: Account, ends: datetime, mails: int) -> None:
-        now = self._clock()
-        self._stores.states.update_token(
-            mailbox.id,
-            lambda state: replace(
-                state,
-                connected_at=now,
-                connected_as=account.username,
-                rotated_at=now,
-                refresh_token_expires_at=ends,
-                invite_hash=None,
-                invite_expires_at=None,
-                failure=None,
-            ),
-        )
-        self._stores.journal.add(
-            mailbox.id,
-            JournalEntry(now, "connected", f"{account.username} connected the mailbox, which holds {mails} mails."),
-        )
+    def _refusal(self, error: TicketEngineError, mailbox: Mailbox, flow: ConsentFlow | None = None) -> Refusal:
+        """The refusal with its next step, after it was recorded."""
+        refusal = outcome.refusal_of(error, mailbox)
+        self._record_failure(mailbox, refusal.reaction)
+        if refusal.page is Page.ADMIN_APPROVAL:
+            refusal.approval_url = self._applications.admin_consent_url(mailbox)
+        if refusal.page in _RETRIED and flow is not None:
+            # Without the offer the person still has the link.
+            with suppress(TicketEngineError):
+                refusal.retry = self._begin(mailbox, flow.invite_hash)
+        return refusal
 
     def _record_failure(self, mailbox: Mailbox, reaction: Reaction) -> None:
-        now = self._clock()
-        self._stores.journal.add(
-            mailbox.id, JournalEntry(now, "consent-failed", reaction.sentence, reaction.actor, reaction.code)
-        )
+        failure = Failure.of(reaction, self._clock())
+        self._journal(mailbox.id, "consent-failed", reaction.sentence, failure)
         # A consent that fails takes nothing from a mailbox that works.
-        failure = Failure.of(reaction, now)
         self._stores.states.update_token(
             mailbox.id, lambda state: state if state.connected else replace(state, failure=failure)
         )
+
+    def _journal(self, mailbox_id: str, event: str, sentence: str, failure: Failure | None = None) -> None:
+        actor, code = (failure.actor, failure.code) if failure else (None, None)
+        self._stores.journal.add(mailbox_id, JournalEntry(self._clock(), event, sentence, actor, code))
 
 
 def _invited(state: TokenState, invite_hash: str, now: datetime) -> bool:
@@ -313,41 +211,9 @@ def _invited(state: TokenState, invite_hash: str, now: datetime) -> bool:
     return hmac.compare_digest(state.invite_hash, invite_hash)
 
 
-def _link_ended(mailbox: Mailbox | None) -> Refusal:
-    return Refusal(
-        Page.LINK_ENDED,
-        Reaction(
-            Actor.OWNER,
-            "link-ended",
-            "This link was used already, has expired or was replaced: ask whoever sent it for a new one.",
-        ),
-        mailbox,
-    )
-
-
-def _not_genuine(why: str, mailbox: Mailbox) -> Refusal:
-    return Refusal(
-        Page.BROKEN,
-        Reaction(
-            Actor.OWNER,
-            "sign-in-not-genuine",
-            f"The sign-in could not be verified ({why}): nothing was stored; open the consent link again.",
-        ),
-        mailbox,
-    )
-
-
 def _declined(parameters: Mapping[str, str], mailbox: Mailbox) -> Refusal:
     reaction = reactions.classify(parameters)
     if reaction.actor is Actor.TENANT_ADMIN:
         return Refusal(Page.ADMIN_APPROVAL, reaction, mailbox)
     page = Page.DECLINED if parameters["error"] == "access_denied" else Page.BROKEN
     return Refusal(page, reaction, mailbox)
-
-
-def _page_of(error: TicketEngineError) -> Page:
-    if isinstance(error, MailLoginError):
-        return Page.MAILBOX_REFUSED
-    if error.reaction.actor is Actor.TENANT_ADMIN:
-        return Page.ADMIN_APPROVAL
-    return Page.BROKEN

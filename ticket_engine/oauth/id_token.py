@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import jwt
 
 _LEEWAY_SECONDS = 120
+# Microsoft's tenant for personal accounts, whose names are not an organisation's.
+_PERSONAL_ACCOUNTS = "9188040d-6c67-4c5b-b112-36a304b66dad"
 
 
 class InvalidIdTokenError(Exception):
@@ -72,7 +74,7 @@ class IdTokenVerifier:
         tid = str(claims["tid"])
         if claims["iss"] != f"{self._authority_host}/{tid}/v2.0":
             raise InvalidIdTokenError("the issuer is not the tenant's")
-        if tenant_id is not None and tid != tenant_id:
+        if tid == _PERSONAL_ACCOUNTS or tenant_id not in (None, tid):
             raise InvalidIdTokenError("the tenant is another one")
         return Account(username=str(claims.get("preferred_username", "")), tenant_id=tid, object_id=str(claims["oid"]))
 

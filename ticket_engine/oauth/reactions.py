@@ -102,9 +102,12 @@ AADSTS: dict[int, tuple[Actor, str]] = {
         Actor.OPERATOR,
         "The application's credential is not accepted: check the certificate or the identity.",
     ),
-    700229: (
-        Actor.OPERATOR,
-        "The federated credential does not match: check its issuer and subject in the app registration.",
+    **dict.fromkeys(
+        (70021, 700211, 700212, 700213, 700229),
+        (
+            Actor.OPERATOR,
+            "The federated credential does not match: check its issuer, subject and audience in the app registration.",
+        ),
     ),
     50011: (
         Actor.OPERATOR,
@@ -119,6 +122,9 @@ AADSTS: dict[int, tuple[Actor, str]] = {
         "The redirect URL is registered as a single-page application, whose tokens last 24 hours: register it as Web.",
     ),
 }
+
+# The numbers that mean the application's own credential, whatever the OAuth error beside them says
+_CREDENTIAL = {7000215, 7000222, 7000218, 700027, 50012, 70021, 700211, 700212, 700213, 700229}
 
 # OAuth error: what it means without a known number
 _ERRORS: dict[str, tuple[Actor, str]] = {
@@ -168,6 +174,11 @@ def classify(answer: Mapping[str, Any]) -> Reaction:
         "The identity platform answered with an error that this release does not know: look its code up at "
         "login.microsoftonline.com/error. The stored token is kept.",
     )
+
+
+def is_about_credential(answer: Mapping[str, Any]) -> bool:
+    """Whether an error means the application's own credential, so that all mailboxes that use it share it."""
+    return answer.get("error") == "invalid_client" or not _CREDENTIAL.isdisjoint(_numbers(answer))
 
 
 def unreachable(retry_after: timedelta | None = None) -> Reaction:

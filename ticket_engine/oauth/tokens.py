@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from ticket_engine.errors import Actor, Reaction, TicketEngineError, TokenError
-from ticket_engine.oauth.applications import SCOPES, Applications, asking, checked
+from ticket_engine.oauth.applications import SCOPES, Applications
 from ticket_engine.records import Failure, JournalEntry, Mailbox, TokenState
 
 if TYPE_CHECKING:
     from ticket_engine.clock import Clock
+    from ticket_engine.oauth.applications import Granted
     from ticket_engine.store import Stores
     from ticket_engine.store.vault import StoredSecret
 
@@ -24,6 +25,10 @@ REFRESH_TOKEN_LIFETIME = timedelta(days=90)
 _SKEW = timedelta(minutes=5)
 # Mailboxes that were connected in the same hour are rotated over this part of TOKEN_ROTATE_AFTER.
 _SPREAD = 0.25
+# A rotation that failed is tried again after this, and at every run once the operator can have helped.
+_RETRY_AFTER = timedelta(hours=1)
+# Rotations in one run of the timer: Key Vault takes 300 writes in 10 seconds, and each rotation is one.
+MOST_AT_ONCE = 250
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,9 @@ class TokenBroker:
         with self._lock_of(mailbox.id):
             token = self._tokens.get(key)
             if token is None or token.expires_at - _SKEW <= self._clock():
-                token = self._redeem(mailbox, self._stored(mailbox)).access_token
+                state = self._stores.states.token(mailbox.id)
+                granted = self._redeem(mailbox, self._stored(mailbox, state))
+                token = Redeemed.of(granted.answer, self._clock()).access_token
                 self._tokens[key] = token
             return token.value
 
@@ -91,8 +98,22 @@ class TokenBroker:
         """Whether the stored refresh token is old enough to be rotated."""
         if state.rotated_at is None:
             return state.connected
+        now = self._clock()
+        failure = state.failure
+        if failure is not None and failure.actor is not Actor.OPERATOR and now - failure.at < _RETRY_AFTER:
+            return False
         share = int.from_bytes(hashlib.sha256(mailbox_id.encode()).digest()[:2]) / 2**16
-        return self._clock() - state.rotated_at >= self._rotate_after * (1 - _SPREAD * share)
+        return now - state.rotated_at >= self._rotate_after * (1 - _SPREAD * share)
+
+    def rotations_due(self) -> list[str]:
+        """The ids of the mailboxes to rotate now, paused ones too: those that wait longest, at most MOST_AT_ONCE.
+
+        Mailboxes whose last rotation failed come last, so that they can't keep the others waiting.
+        """
+        states = self._stores.states.all_tokens()
+        ids = {each.id for each in self._stores.mailboxes.all()}
+        due = [each for each in ids & states.keys() if self.due(each, states[each])]
+        return sorted(due, key=lambda each: _turn(each, states[each]))[:MOST_AT_ONCE]
 
     def rotate(self, mailbox: Mailbox) -> None:
         """Redeem the stored refresh token and write the new one; a failure is kept in the mailbox's state.
@@ -102,53 +123,82 @@ class TokenBroker:
         """
         try:
             with self._lock_of(mailbox.id):
-                stored = self._stored(mailbox)
-                redeemed = self._redeem(mailbox, stored)
-                self._keep(mailbox, stored, redeemed)
+                state = self._stores.states.token(mailbox.id)
+                stored = self._stored(mailbox, state)
+                granted = self._redeem(mailbox, stored)
+                self._keep(mailbox, state, stored, granted)
         except TicketEngineError as error:
-            failure = Failure.of(error.reaction, self._clock())
-            self._stores.states.update_token(mailbox.id, lambda state: replace(state, failure=failure))
-            self._stores.journal.add(
-                mailbox.id,
-                JournalEntry(failure.at, "rotation-failed", failure.sentence, failure.actor, failure.code),
-            )
+            self._record(mailbox, error)
             raise
 
-    def _keep(self, mailbox: Mailbox, stored: StoredSecret, redeemed: Redeemed) -> None:
+    def _keep(self, mailbox: Mailbox, before: TokenState, stored: StoredSecret, granted: Granted) -> None:
         now = self._clock()
-        token = redeemed.refresh_token or stored.value
-        current = self._stores.vault.refresh_token(mailbox.id)
-        if current is not None and current.version != stored.version:
-            # A consent or another instance has stored a newer token in between, which is the one to keep.
-            return
-        self._stores.vault.store_refresh_token(mailbox.id, token, redeemed.refresh_token_expires_at)
-        expires_at = redeemed.refresh_token_expires_at
-        self._stores.states.update_token(
-            mailbox.id,
-            lambda state: replace(state, rotated_at=now, refresh_token_expires_at=expires_at, failure=None),
-        )
+        redeemed = Redeemed.of(granted.answer, now)
+        token, expires_at = redeemed.refresh_token or stored.value, redeemed.refresh_token_expires_at
+        written = self._stores.vault.store_refresh_token(mailbox.id, token, expires_at)
+
+        def change(state: TokenState) -> TokenState:
+            if state.token_version != before.token_version:
+                # A consent or another instance has stored a newer token in between, which is the one to keep.
+                return state
+            return replace(
+                state,
+                token_version=written.version,
+                rotated_at=now,
+                refresh_token_expires_at=expires_at,
+                credential_ends_at=granted.credential_ends_at,
+                failure=None,
+            )
+
+        self._stores.states.update_token(mailbox.id, change)
         self._stores.journal.add(
             mailbox.id,
             JournalEntry(now, "token-rotated", f"The refresh token was renewed until {expires_at:%Y-%m-%d}."),
         )
 
-    def _redeem(self, mailbox: Mailbox, stored: StoredSecret) -> Redeemed:
-        application = self._applications.of(mailbox)
-        answer = checked(asking(lambda: application.acquire_token_by_refresh_token(stored.value, scopes=SCOPES)))
-        return Redeemed.of(answer, self._clock())
+    def _record(self, mailbox: Mailbox, error: TicketEngineError) -> None:
+        failure = Failure.of(error.reaction, self._clock())
+        known: list[str] = []
 
-    def _stored(self, mailbox: Mailbox) -> StoredSecret:
-        stored = self._stores.vault.refresh_token(mailbox.id)
+        def change(state: TokenState) -> TokenState:
+            known[:] = [state.failure.code] if state.failure else []
+            return replace(state, failure=failure)
+
+        self._stores.states.update_token(mailbox.id, change)
+        if failure.code not in known:
+            entry = JournalEntry(failure.at, "rotation-failed", failure.sentence, failure.actor, failure.code)
+            self._stores.journal.add(mailbox.id, entry)
+
+    def _redeem(self, mailbox: Mailbox, stored: StoredSecret) -> Granted:
+        return self._applications.ask(
+            mailbox, lambda application: application.acquire_token_by_refresh_token(stored.value, scopes=SCOPES)
+        )
+
+    def _stored(self, mailbox: Mailbox, state: TokenState) -> StoredSecret:
+        vault = self._stores.vault
+        if (state.connected_as or "").casefold() != mailbox.consenting_account.casefold():
+            raise _not_connected(mailbox)
+        # A vault that was restored may have lost the version; its newest is the best there is.
+        stored = vault.refresh_token(mailbox.id, state.token_version) or vault.refresh_token(mailbox.id)
         if stored is None:
-            raise TokenError(
-                Reaction(
-                    Actor.OWNER,
-                    "not-connected",
-                    f"Mailbox {mailbox.id} is not connected yet: its owner must open the consent link and sign in.",
-                )
-            )
+            raise _not_connected(mailbox)
         return stored
 
     def _lock_of(self, mailbox_id: str) -> Lock:
         with self._guard:
             return self._locks.setdefault(mailbox_id, Lock())
+
+
+def _turn(mailbox_id: str, state: TokenState) -> tuple[bool, datetime, str]:
+    return state.failure is not None, state.rotated_at or datetime.min.replace(tzinfo=UTC), mailbox_id
+
+
+def _not_connected(mailbox: Mailbox) -> TokenError:
+    return TokenError(
+        Reaction(
+            Actor.OWNER,
+            "not-connected",
+            f"Mailbox {mailbox.id} is not connected by {mailbox.consenting_account}: that account must open the "
+            "consent link and sign in.",
+        )
+    )

@@ -4,13 +4,22 @@ from ticket_engine.records.setup import (
     CALLBACK_ROUTE,
     CONSENT_ROUTE,
     AfterIngest,
+    CredentialKind,
     Mailbox,
     MailboxType,
     RecordError,
     Task,
     TicketType,
 )
-from ticket_engine.records.state import ConsentFlow, Failure, JournalEntry, PollState, TokenState
+from ticket_engine.records.state import (
+    ConsentFlow,
+    CredentialState,
+    ExpiryNotice,
+    Failure,
+    JournalEntry,
+    PollState,
+    TokenState,
+)
 from ticket_engine.records.ticket import Message, MessageKind, Ticket, TicketState, ticket_id
 
 __all__ = [
@@ -18,6 +27,9 @@ __all__ = [
     "CONSENT_ROUTE",
     "AfterIngest",
     "ConsentFlow",
+    "CredentialKind",
+    "CredentialState",
+    "ExpiryNotice",
     "Failure",
     "JournalEntry",
     "Mailbox",

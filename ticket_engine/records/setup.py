@@ -12,6 +12,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 OUTLOOK_HOST = "outlook.office365.com"
 CALLBACK_ROUTE = "oauth/callback"
 CONSENT_ROUTE = "consent"
+# Microsoft's name for the work and school accounts of every tenant.
+ANY_TENANT = "organizations"
 
 _ID = re.compile(r"^[a-z0-9]+(-[a-z0-9]+)*$")
 _GUID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
@@ -20,6 +22,7 @@ _HOST = re.compile(r"^(?=.{1,253}$)[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")
 _ADDRESS = re.compile(
     r"^[^\s@<>,;:\"()\[\]\\]{1,64}@([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}$", re.IGNORECASE
 )
+_VAULT_NAME = re.compile(r"^[0-9a-zA-Z-]{0,127}$")
 _MAX_ID = 60
 
 
@@ -41,6 +44,14 @@ class MailboxType(StrEnum):
     def default_port(self) -> int:
         """The protocol's port for TLS from the first byte (RFC 8314)."""
         return 995 if self is MailboxType.POP3 else 993
+
+
+class CredentialKind(StrEnum):
+    """How the application proves to Microsoft Entra ID that it is itself."""
+
+    CLIENT_SECRET = "client secret"  # noqa: S105 - a kind, not a secret
+    CERTIFICATE = "certificate"
+    MANAGED_IDENTITY = "managed identity"
 
 
 class AfterIngest(StrEnum):
@@ -74,7 +85,7 @@ def _redirect_url(value: str) -> str:
 
 
 def _tenant(value: str) -> str:
-    if value != "organizations" and not _GUID.match(value) and not _DOMAIN.match(value):
+    if value != ANY_TENANT and not _GUID.match(value) and not _DOMAIN.match(value):
         raise ValueError("no tenant")
     return value
 
@@ -160,6 +171,16 @@ class Mailbox(_Record):
     redirect_url: Annotated[str, AfterValidator(_redirect_url)] = _accepts(
         f"the https address that ends in /api/{CALLBACK_ROUTE}, as registered with the application"
     )
+    credential: CredentialKind = _accepts(
+        "'client secret', 'certificate' or 'managed identity'", default=CredentialKind.CLIENT_SECRET
+    )
+    certificate_name: Annotated[str, _matches(_VAULT_NAME)] = _accepts(
+        "the name of a certificate in Key Vault: letters, digits and dashes", default=""
+    )
+    shared_mailbox: bool = _accepts("true or false", default=False)
+    delegate: Address | None = _accepts(
+        "the mail address of the person who consents for a shared mailbox", default=None
+    )
     after_ingest: AfterIngest = _accepts("'keep' or 'delete'", default=AfterIngest.KEEP)
     paused: bool = _accepts("true or false", default=False)
 
@@ -171,6 +192,23 @@ class Mailbox(_Record):
             if kind in set(MailboxType):
                 return {**values, "port": MailboxType(kind).default_port}
         return values
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Self:
+        if self.shared_mailbox and self.delegate is None:
+            raise ValueError(
+                "delegate is missing; it takes the address of the person who consents for the shared mailbox"
+            )
+        if self.delegate is not None and not self.shared_mailbox:
+            raise ValueError("delegate is for a shared mailbox only: set shared_mailbox to true, or leave delegate out")
+        if self.credential is CredentialKind.CERTIFICATE and not self.certificate_name:
+            raise ValueError("certificate_name is missing; it takes the name of a certificate in Key Vault")
+        return self
+
+    @property
+    def consenting_account(self) -> str:
+        """The account that must sign in at the consent: the mailbox's own, or a shared mailbox's delegate."""
+        return self.delegate or self.username
 
     def consent_url(self, invite: str) -> str:
         """The link that the mailbox's owner follows; it sits beside the redirect URL."""

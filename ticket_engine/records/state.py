@@ -24,21 +24,52 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class ExpiryNotice:
+    """The last warning about something that ends: for which end date, and at how many days before it."""
+
+    ends_at: datetime
+    days: int
+
+
+@dataclass(frozen=True)
 class TokenState:
-    """A mailbox's connection: who consented, when its refresh token ends, and its open invite."""
+    """A mailbox's connection: who consented, when its refresh token ends, and its open invite.
+
+    ``token_version`` is the version in Key Vault that is the mailbox's token: the row, whose changes are conditional,
+    decides between two writers, because Key Vault can't. ``tenant_id`` is the tenant that the mailbox was connected
+    in. ``credential_ends_at`` is when the application's credential ends, as it was seen last.
+    """
 
     connected_at: datetime | None = None
     connected_as: str | None = None
+    tenant_id: str | None = None
+    token_version: str | None = None
     rotated_at: datetime | None = None
     refresh_token_expires_at: datetime | None = None
+    credential_ends_at: datetime | None = None
     invite_hash: str | None = None
     invite_expires_at: datetime | None = None
+    token_notice: ExpiryNotice | None = None
+    credential_notice: ExpiryNotice | None = None
     failure: Failure | None = None
 
     @property
     def connected(self) -> bool:
         """Whether a consent has given this mailbox a refresh token."""
         return self.connected_at is not None
+
+
+@dataclass(frozen=True)
+class CredentialState:
+    """A credential of an application that the identity platform refuses.
+
+    The credential's mailboxes wait; one of them asks again when ``retry_at`` has passed.
+    """
+
+    refused_at: datetime
+    retry_at: datetime
+    code: str
+    sentence: str
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,22 @@ class Clients:
             return DefaultAzureCredential(managed_identity_client_id=identity)
         return DefaultAzureCredential()
 
+    def federated_assertion(self) -> str:
+        """The managed identity's token by which an application without a secret proves itself.
+
+        Source: Microsoft, "Configure an application to trust a managed identity".
+
+        Raises:
+            azure.core.exceptions.ClientAuthenticationError: there is no managed identity here, or it got no token.
+        """
+        return self._identity.get_token("api://AzureADTokenExchange/.default").token
+
+    @cached_property
+    def _identity(self) -> TokenCredential:
+        from azure.identity import ManagedIdentityCredential
+
+        return ManagedIdentityCredential(client_id=self._settings.identity_client_id or None)
+
     @cached_property
     def _tables(self) -> TableServiceClient:
         from azure.data.tables import TableServiceClient

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from ticket_engine.store.blobs import MailArchive
 from ticket_engine.store.clients import Clients
-from ticket_engine.store.tables import ConsentFlowTable, JournalTable, MailboxTable, StateTable, TicketTypeTable
+from ticket_engine.store.tables import (
+    ConsentFlowTable,
+    CredentialTable,
+    JournalTable,
+    MailboxTable,
+    StateTable,
+    TicketTypeTable,
+)
 from ticket_engine.store.tickets import TicketTable
 from ticket_engine.store.vault import SecretVault
 
@@ -18,6 +25,7 @@ class Stores:
         self.states = StateTable(clients)
         self.tickets = TicketTable(clients)
         self.flows = ConsentFlowTable(clients)
+        self.credentials = CredentialTable(clients)
         self.journal = JournalTable(clients)
         self.archive = MailArchive(clients)
         self.vault = SecretVault(clients)

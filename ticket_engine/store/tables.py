@@ -8,7 +8,15 @@ from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from ticket_engine.errors import Actor, ConflictError, MailboxNotFoundError, Reaction
-from ticket_engine.records import ConsentFlow, JournalEntry, Mailbox, PollState, TicketType, TokenState
+from ticket_engine.records import (
+    ConsentFlow,
+    CredentialState,
+    JournalEntry,
+    Mailbox,
+    PollState,
+    TicketType,
+    TokenState,
+)
 from ticket_engine.store.entities import from_entity
 from ticket_engine.store.rows import Rows, Stored
 
@@ -101,6 +109,8 @@ class StateTable:
         while True:
             state, etag = self._token(mailbox_id)
             changed = change(state)
+            if changed == state:
+                return state
             try:
                 self._rows.replace(changed, mailbox_id, _TOKEN, etag)
             except ConflictError:
@@ -168,7 +178,30 @@ class ConsentFlowTable:
     def sweep(self, now: datetime) -> int:
         """Delete the flows that have expired; returns how many."""
         old = self._rows.query("PartitionKey eq @p and expires_at lt @t", {"p": _FLOW, "t": now}, select=["RowKey"])
-        return sum(self._rows.delete(_FLOW, each["RowKey"]) for each in old)
+        return self._rows.delete_all(_FLOW, [each["RowKey"] for each in old])
+
+
+class CredentialTable:
+    """``Credentials``: applications' credentials that the identity platform refuses, by client id and fingerprint."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._rows = Rows(clients.table("Credentials"))
+
+    def get(self, client_id: str, fingerprint: str) -> Stored[CredentialState] | None:
+        """The refusal of a credential, with its ETag, or None: it works."""
+        return self._rows.get(CredentialState, client_id, fingerprint)
+
+    def all(self) -> list[CredentialState]:
+        """Every refused credential."""
+        return [from_entity(CredentialState, each) for each in self._rows.query("PartitionKey ne @p", {"p": ""})]
+
+    def save(self, client_id: str, fingerprint: str, state: CredentialState, etag: str | None) -> None:
+        """Replace the refusal as it was read (None: there was none); raises ConflictError when it has changed."""
+        self._rows.replace(state, client_id, fingerprint, etag)
+
+    def delete(self, client_id: str, fingerprint: str) -> None:
+        """Forget the refusal: the credential works again."""
+        self._rows.delete(client_id, fingerprint)
 
 
 class JournalTable:

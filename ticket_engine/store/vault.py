@@ -1,4 +1,4 @@
-"""Key Vault: each mailbox's refresh token and client secret."""
+"""Key Vault: each mailbox's refresh token and client secret, and the applications' certificates."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class StoredSecret:
 
 
 class SecretVault:
-    """The secrets ``{mailbox id}--refresh-token`` and ``{mailbox id}--client-secret``."""
+    """The secrets ``{mailbox id}--refresh-token`` and ``{mailbox id}--client-secret``, and certificates by name."""
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
 
-    def refresh_token(self, mailbox_id: str) -> StoredSecret | None:
-        """The mailbox's refresh token, or None before the first consent."""
-        return self._get(f"{mailbox_id}--refresh-token")
+    def refresh_token(self, mailbox_id: str, version: str | None = None) -> StoredSecret | None:
+        """The mailbox's refresh token, the newest or the named version; None where there is none."""
+        return self._get(f"{mailbox_id}--refresh-token", version)
 
     def store_refresh_token(self, mailbox_id: str, token: str, expires_at: datetime) -> StoredSecret:
         """Write a new version of the refresh token; earlier versions stay readable in the vault."""
@@ -46,12 +46,20 @@ class SecretVault:
         """Write a new version of the client secret, with its end date where it is known."""
         return self._set(f"{mailbox_id}--client-secret", secret, expires_at)
 
-    def _get(self, name: str) -> StoredSecret | None:
+    def certificate(self, name: str) -> StoredSecret | None:
+        """A certificate of the vault with its private key (PEM, or PKCS #12 in base 64), or None.
+
+        Key Vault serves a certificate's private key as the secret of the same name, and its end date as the secret's
+        (Microsoft, "About Azure Key Vault certificates").
+        """
+        return self._get(name)
+
+    def _get(self, name: str, version: str | None = None) -> StoredSecret | None:
         from azure.core.exceptions import ResourceNotFoundError
 
         with vault_failures():
             try:
-                return _stored(self._clients.secrets.get_secret(name))
+                return _stored(self._clients.secrets.get_secret(name, version))
             except ResourceNotFoundError:
                 return None
 
