@@ -18,11 +18,12 @@ def mail_poll_timer(
     mailboxes: func.Out[typing.List[str]],  # noqa: UP006 - the worker knows only typing.List here
 ) -> None:
     """Put every mailbox that is due on the queue."""
+    from ticket_engine.events import POLLS_QUEUED
     from ticket_engine.process import engine
 
     due = engine().poller.due()
     mailboxes.set([json.dumps({"mailbox": mailbox_id}) for mailbox_id in due])
-    _log.info("polls queued", extra={"mailboxes": len(due), "past_due": timer.past_due})
+    POLLS_QUEUED.log(_log, "polls queued", mailboxes=len(due), past_due=timer.past_due)
 
 
 @bp.queue_trigger(arg_name="message", queue_name="mail-poll", connection="AzureWebJobsStorage")
@@ -30,6 +31,7 @@ def mail_poll_timer(
 def mail_poll_mailbox(message: func.QueueMessage, more: func.Out[str]) -> None:
     """Poll one mailbox; a poll that ran out of time goes on by a new message."""
     from ticket_engine.errors import MailboxNotFoundError
+    from ticket_engine.events import MAILBOX_POLLED, POLL_FAILED
     from ticket_engine.process import engine, queued_mailbox
 
     mailbox_id = queued_mailbox(message.get_body())
@@ -37,15 +39,23 @@ def mail_poll_mailbox(message: func.QueueMessage, more: func.Out[str]) -> None:
         result = engine().poller.poll(mailbox_id)
     except MailboxNotFoundError as error:
         # Removed since the timer; delivering the message again would not bring it back.
-        _log.warning("not polled: %s", error, extra={"mailbox": mailbox_id})
+        reaction = error.reaction
+        POLL_FAILED.log(_log, "not polled: %s", error, mailbox=mailbox_id, code=reaction.code, actor=reaction.actor)
         return
     if result.more:
         more.set(json.dumps({"mailbox": mailbox_id}))
-    if result.failure is not None:
-        _log.warning("poll failed: %s", result.failure.sentence, extra={"mailbox": mailbox_id})
+    failure = result.failure
+    if failure is not None:
+        text = "poll failed: %s"
+        POLL_FAILED.log(_log, text, failure.sentence, mailbox=mailbox_id, code=failure.code, actor=failure.actor)
     else:
-        _log.info(
+        MAILBOX_POLLED.log(
+            _log,
             "mailbox polled: %s",
             result.skipped or f"{result.mails} mails, {result.tickets} tickets, {result.messages} messages",
-            extra={"mailbox": mailbox_id},
+            mailbox=mailbox_id,
+            mails=result.mails,
+            tickets=result.tickets,
+            messages=result.messages,
+            more=result.more,
         )

@@ -33,6 +33,7 @@ def oauth_consent(req: func.HttpRequest) -> func.HttpResponse:
 def oauth_callback(req: func.HttpRequest) -> func.HttpResponse:
     """Finish the consent and say in plain words what happened."""
     from oauth_callback import responses
+    from ticket_engine.events import CONSENT_FAILED, MAILBOX_CONNECTED
     from ticket_engine.oauth.outcome import Refusal
     from ticket_engine.process import engine
 
@@ -43,10 +44,18 @@ def oauth_callback(req: func.HttpRequest) -> func.HttpResponse:
         connected = engine().consent.finish(req.params, responses.cookies(req))
     except Refusal as refusal:
         mailbox_id = refusal.mailbox.id if refusal.mailbox else None
-        _log.warning("consent failed, reference %s: %s", reference, refusal, extra={"mailbox": mailbox_id})
+        CONSENT_FAILED.log(
+            _log,
+            "consent failed, reference %s: %s",
+            reference,
+            refusal,
+            mailbox=mailbox_id,
+            code=refusal.reaction.code,
+            actor=refusal.reaction.actor,
+        )
         return responses.refused(refusal, reference)
     except Exception:  # noqa: BLE001 - one function call is an isolation edge; the traceback is logged
         _log.exception("consent not finished, reference %s", reference)
         return responses.broken(reference)
-    _log.info("mailbox connected", extra={"mailbox": connected.mailbox.id})
+    MAILBOX_CONNECTED.log(_log, "mailbox connected", mailbox=connected.mailbox.id)
     return responses.connected(connected, req.params["state"])

@@ -18,6 +18,7 @@ def token_refresh_timer(
     mailboxes: func.Out[typing.List[str]],  # noqa: UP006 - the worker knows only typing.List here
 ) -> None:
     """Queue the mailboxes whose refresh token is due, warn of what ends, and clean up consents that never ended."""
+    from ticket_engine.events import ROTATIONS_QUEUED
     from ticket_engine.process import engine
 
     this = engine()
@@ -25,9 +26,8 @@ def token_refresh_timer(
     mailboxes.set([json.dumps({"mailbox": mailbox_id}) for mailbox_id in due])
     swept = this.stores.flows.sweep(this.clock())
     warned = this.expiry.look()
-    _log.info(
-        "rotations queued",
-        extra={"mailboxes": len(due), "swept": swept, "warned": warned, "past_due": timer.past_due},
+    ROTATIONS_QUEUED.log(
+        _log, "rotations queued", mailboxes=len(due), swept=swept, warned=warned, past_due=timer.past_due
     )
 
 
@@ -35,12 +35,15 @@ def token_refresh_timer(
 def token_refresh_mailbox(message: func.QueueMessage) -> None:
     """Rotate one mailbox's refresh token; a failure is recorded, and the next timer tries again."""
     from ticket_engine.errors import TicketEngineError
+    from ticket_engine.events import ROTATION_FAILED, TOKEN_ROTATED
     from ticket_engine.process import engine, queued_mailbox
 
     mailbox_id = queued_mailbox(message.get_body())
     try:
         engine().broker.rotate(engine().stores.mailboxes.get(mailbox_id))
     except TicketEngineError as error:
-        _log.warning("rotation failed: %s", error, extra={"mailbox": mailbox_id})
+        reaction = error.reaction
+        text = "rotation failed: %s"
+        ROTATION_FAILED.log(_log, text, error, mailbox=mailbox_id, code=reaction.code, actor=reaction.actor)
     else:
-        _log.info("token rotated", extra={"mailbox": mailbox_id})
+        TOKEN_ROTATED.log(_log, "token rotated", mailbox=mailbox_id)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ticket_engine.errors import Actor
+from ticket_engine.events import EXPIRY
 from ticket_engine.records import CredentialKind, ExpiryNotice, JournalEntry, Mailbox, TokenState
 
 if TYPE_CHECKING:
@@ -93,11 +94,14 @@ class ExpiryWatch:
     def _warn(self, mailbox: Mailbox, ending: Ending, notice: ExpiryNotice, now: datetime) -> None:
         sentence = ending.sentence(now)
         self._stores.journal.add(mailbox.id, JournalEntry(now, "expiry", sentence, ending.actor, "expiry"))
-        _log.warning(
+        EXPIRY.log(
+            _log,
             "expiry: mailbox %s: %s",
             mailbox.id,
             sentence,
-            extra={"event": "expiry", "mailbox": mailbox.id, "what": ending.what, "days": notice.days},
+            mailbox=mailbox.id,
+            what=ending.what,
+            days=notice.days,
         )
 
 

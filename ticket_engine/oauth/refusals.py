@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from ticket_engine.errors import Actor, ConflictError, CredentialRefusedError, Reaction
+from ticket_engine.events import CREDENTIAL_ACCEPTED, CREDENTIAL_REFUSED
 from ticket_engine.records import CredentialState
 
 if TYPE_CHECKING:
@@ -49,16 +50,18 @@ class Refusals:
             self._table.save(client_id, credential.fingerprint, state, None)
         except ConflictError:
             return
-        _log.error(
+        CREDENTIAL_REFUSED.log(
+            _log,
             "credential refused: %s Every mailbox that uses it waits; no token was dropped.",
             reaction.sentence,
-            extra={"event": "credential-refused", "client_id": client_id, "code": reaction.code},
+            client_id=client_id,
+            code=reaction.code,
         )
 
     def clear(self, client_id: str, credential: Credential) -> None:
         """Forget the refusal: the credential was accepted."""
         self._table.delete(client_id, credential.fingerprint)
-        _log.info("credential accepted again", extra={"event": "credential-accepted", "client_id": client_id})
+        CREDENTIAL_ACCEPTED.log(_log, "credential accepted again", client_id=client_id)
 
     def _claims(self, client_id: str, credential: Credential, found: Stored[CredentialState]) -> bool:
         now = self._clock()

@@ -1,0 +1,90 @@
+"""Every event that the service logs: its name, its level, what it means, and its fields.
+
+A log line's text is for people; queries and alerts name the event and its fields, which are the attributes of the log
+record (Application Insights: ``customDimensions``). The field ``event`` carries the name.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened; ``fields`` name everything that it carries beside the text."""
+
+    name: str
+    level: int
+    meaning: str
+    fields: tuple[str, ...]
+
+    def log(self, logger: logging.Logger, message: str, *values: object, **fields: object) -> None:
+        """Log it, with a sentence for people; ``fields`` are those that the event declares."""
+        logger.log(self.level, message, *values, extra={"event": self.name, **fields}, stacklevel=2)
+
+
+POLLS_QUEUED = Event(
+    "polls-queued",
+    logging.INFO,
+    "The poll timer ran: so many mailboxes were due.",
+    ("mailboxes", "past_due"),
+)
+MAILBOX_POLLED = Event(
+    "mailbox-polled",
+    logging.INFO,
+    "A poll went well, or had nothing to do.",
+    ("mailbox", "mails", "tickets", "messages", "more"),
+)
+POLL_FAILED = Event(
+    "poll-failed",
+    logging.WARNING,
+    "A poll failed; the code says why, the actor who must act.",
+    ("mailbox", "code", "actor"),
+)
+ROTATIONS_QUEUED = Event(
+    "rotations-queued",
+    logging.INFO,
+    "The refresh timer ran: so many tokens were due, consents swept, warnings given.",
+    ("mailboxes", "swept", "warned", "past_due"),
+)
+TOKEN_ROTATED = Event("token-rotated", logging.INFO, "A refresh token was renewed.", ("mailbox",))
+ROTATION_FAILED = Event(
+    "rotation-failed",
+    logging.WARNING,
+    "A refresh token could not be renewed; the stored one is kept.",
+    ("mailbox", "code", "actor"),
+)
+CREDENTIAL_REFUSED = Event(
+    "credential-refused",
+    logging.ERROR,
+    "Microsoft Entra ID refuses an application's credential; every mailbox that uses it waits.",
+    ("client_id", "code"),
+)
+CREDENTIAL_ACCEPTED = Event(
+    "credential-accepted", logging.INFO, "A credential that was refused works again.", ("client_id",)
+)
+EXPIRY = Event(
+    "expiry",
+    logging.WARNING,
+    "A refresh token, client secret or certificate ends in so many days.",
+    ("mailbox", "what", "days"),
+)
+MAILBOX_CONNECTED = Event("mailbox-connected", logging.INFO, "A consent gave a mailbox its token.", ("mailbox",))
+CONSENT_FAILED = Event(
+    "consent-failed", logging.WARNING, "A consent did not lead to a connection.", ("mailbox", "code", "actor")
+)
+
+EVENTS = (
+    POLLS_QUEUED,
+    MAILBOX_POLLED,
+    POLL_FAILED,
+    ROTATIONS_QUEUED,
+    TOKEN_ROTATED,
+    ROTATION_FAILED,
+    CREDENTIAL_REFUSED,
+    CREDENTIAL_ACCEPTED,
+    EXPIRY,
+    MAILBOX_CONNECTED,
+    CONSENT_FAILED,
+)
