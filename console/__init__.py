@@ -1,4 +1,4 @@
-"""The functions that show how the service does."""
+"""The functions for people at the service: the console's pages, and how the service does."""
 
 import json
 
@@ -21,3 +21,11 @@ def health(req: func.HttpRequest) -> func.HttpResponse:
         mimetype="application/json",
         headers={"Cache-Control": "no-store"},
     )
+
+
+@bp.route(route="console/{*path}", methods=["GET", "POST"], auth_level=func.AuthLevel.ANONYMOUS)
+def console(req: func.HttpRequest) -> func.HttpResponse:
+    """Show the console's pages; the platform's authentication is in front, and the pages check who it vouches for."""
+    from console.web import respond
+
+    return respond(req)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
@@ -15,10 +16,11 @@ from devcloud.azurite import Azurite
 from devcloud.certificates import CertificateAuthority
 from devcloud.clock import Clock
 from devcloud.dovecot import MailServer
-from devcloud.entra import Application, Entra, Tenant
+from devcloud.entra import Application, Entra, Tenant, User
 from devcloud.functions import FunctionsHost
+from devcloud.host import authentication
 from devcloud.vault import Vault
-from ticket_engine.settings import MAIL_CONTAINER, QUEUES, TABLES
+from ticket_engine.settings import ANONYMOUS_PATHS, MAIL_CONTAINER, QUEUES, TABLES
 
 DOMAIN = "contoso.example"
 
@@ -74,6 +76,17 @@ class DevCloud:
             **self._platform(),
         }
 
+    def authentication(self, session_seconds: int = 8 * 3600) -> dict[str, str]:
+        """What the platform has where its authentication is on."""
+        configuration = {
+            "issuer": f"{self.entra.url}/{self.tenant.id}/v2.0",
+            "client_id": self.console.client_id,
+            "client_secret": self.console.client_secret,
+            "excluded_paths": ANONYMOUS_PATHS,
+            "session_seconds": session_seconds,
+        }
+        return {"WEBSITE_AUTH_ENABLED": "True", authentication.SETTING: json.dumps(configuration)}
+
     def join(self) -> None:
         """Make this process a part of the cloud until it stops: it trusts its authority and has its identity."""
         for name, value in self._platform().items():
@@ -96,6 +109,17 @@ class DevCloud:
         tenant = self.entra.add_tenant(domain)
         self.mail.trust(self._issuers())
         return tenant
+
+    def add_person(self, username: str, *roles: str) -> User:
+        """Make someone who may sign in to the console, with these app roles."""
+        user = self.entra.add_user(f"{username}@{self.tenant.domain}", self.tenant)
+        self.console.assign(user, *roles)
+        return user
+
+    @property
+    def console_url(self) -> str:
+        """The console's first page."""
+        return f"{self.app_url}/api/console"
 
     @property
     def redirect_url(self) -> str:
@@ -144,9 +168,13 @@ class DevCloud:
     def _start_host(self) -> None:
         self.host = FunctionsHost(self.folder / "host", self.certificates)
         self.app_url = self.host.url
+        # The platform's sign-in in front of the console: an app registration of its own, with app roles.
+        self.console = self.entra.add_application(
+            "Ticket Engine console", self.tenant, [self.app_url + authentication.CALLBACK_PATH]
+        )
         if self._wants_host:
             self._say("Starting the functions host")
-            self.host.start(self.environment())
+            self.host.start(self.environment() | self.authentication())
             self._stack.callback(self.host.stop)
 
     def _create_storage(self) -> None:

@@ -17,6 +17,9 @@ MAIL_POLL_QUEUE = "mail-poll"
 TOKEN_REFRESH_QUEUE = "token-refresh"  # noqa: S105 - a queue's name
 QUEUES = (MAIL_POLL_QUEUE, TOKEN_REFRESH_QUEUE)
 
+# What the platform's sign-in lets through: a mailbox's owner is no user of the console, and monitors have keys.
+ANONYMOUS_PATHS = ("/api/consent/*", "/api/oauth/callback", "/api/health", "/api/health/*", "/api/metrics")
+
 _DURATION = re.compile(r"^(\d+)([smhd])$")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 

@@ -52,6 +52,8 @@ class Application:
     # PEM certificates that were uploaded, and (issuer, subject) of the federated credentials.
     certificates: list[str] = field(default_factory=list)
     federated: list[tuple[str, str]] = field(default_factory=list)
+    # App roles that were assigned to people, by user principal name in lower case.
+    roles: dict[str, tuple[str, ...]] = field(default_factory=dict)
     client_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     secrets: list[ClientSecret] = field(default_factory=list)
 
@@ -59,6 +61,10 @@ class Application:
     def client_secret(self) -> str:
         """The newest secret's value."""
         return self.secrets[-1].value
+
+    def assign(self, user: User, *roles: str) -> None:
+        """Give a person app roles, which their tokens for this application carry."""
+        self.roles[user.upn.lower()] = roles
 
     def add_secret(self, expires_at: datetime | None = None) -> str:
         """Make another secret, valid beside the others, as in the portal."""

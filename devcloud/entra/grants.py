@@ -16,6 +16,7 @@ from devcloud.entra.directory import Application, Directory, Tenant, User
 from devcloud.entra.errors import EntraError
 from devcloud.entra.tokens import SigningKeys, lifetime_claims, opaque, unique
 
+_USER_ENDPOINT = "https://graph.microsoft.com/User.Read"
 _OIDC_SCOPES = {"openid", "profile", "offline_access", "email"}
 CODE_LIFETIME = timedelta(minutes=10)
 REFRESH_TOKEN_LIFETIME = timedelta(days=90)
@@ -145,7 +146,10 @@ class Grants:
         now = self.clock()
         resources = [scope for scope in scopes if scope not in _OIDC_SCOPES]
         if not resources:
-            raise EntraError(70011)
+            if "openid" not in scopes:
+                raise EntraError(70011)
+            # A sign-in and nothing more: the access token is for the directory's own user endpoint.
+            resources = [_USER_ENDPOINT]
         # A token is for one resource: the first one's. Its scopes are all that were granted there.
         audience = resources[0].rpartition("/")[0]
         permissions = [scope.rpartition("/")[2] for scope in resources if scope.startswith(f"{audience}/")]
@@ -201,7 +205,8 @@ class Grants:
             "tid": user.tenant.id,
             "ver": "2.0",
         }
-        return claims | ({"nonce": nonce} if nonce else {})
+        roles = application.roles.get(user.upn.lower(), ())
+        return claims | ({"roles": list(roles)} if roles else {}) | ({"nonce": nonce} if nonce else {})
 
     def app_token(self, tenant: Tenant, client_id: str, principal_id: str, resource: str) -> str:
         """A token of a managed identity for a resource."""

@@ -20,11 +20,13 @@ def pick_account(action: str, application: str, accounts: Sequence[str], query: 
         f'<input type="hidden" name="{html.escape(name)}" value="{html.escape(value)}">'
         for name, value in query.items()
     )
+    mail = "AccessAsUser" in query.get("scope", "")
+    purpose = "would like to read your mail" if mail else "asks who you are"
     buttons = "".join(
         f'<button name="account" value="{html.escape(account)}">{html.escape(account)}</button>' for account in accounts
     )
     body = (
-        f"<p><strong>{html.escape(application)}</strong> would like to read your mail.</p>"
+        f"<p><strong>{html.escape(application)}</strong> {purpose}.</p>"
         f'<form method="post" action="{html.escape(action)}">{hidden}{buttons}<button>Cancel</button></form>'
     )
     return _PAGE.format(title="Pick an account", body=body)

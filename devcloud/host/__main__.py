@@ -12,8 +12,10 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from devcloud.host import http, worker_library
+from devcloud.host.authentication import Authentication, Configuration
 from devcloud.host.model import Function, HostError, Worker, resolve
 from devcloud.host.queues import QueueListener, QueueSettings
 from devcloud.host.runner import Runner
@@ -25,7 +27,7 @@ from devcloud.serving import Server
 _log = logging.getLogger("host")
 _GRACE_SECONDS = 10.0
 # SDKs that log each request at level information; host.json turns them down in Azure.
-_CHATTY = ("azure.core", "azure.identity", "msal", "urllib3", "azure_functions_runtime")
+_CHATTY = ("azure.core", "azure.identity", "httpx", "msal", "urllib3", "azure_functions_runtime")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -80,7 +82,11 @@ def _run(options: argparse.Namespace) -> None:
     prefix = str(extensions.get("http", {}).get("routePrefix", "api"))
     key = os.environ.get("DEVCLOUD_FUNCTION_KEY") or secrets.token_urlsafe(32)
     tls = (options.cert, options.key) if options.cert else None
-    server = Server(http.app(functions, runner, prefix=prefix, key=key, fire=fire), tls, port=options.port)
+    app: Any = http.app(functions, runner, prefix=prefix, key=key, fire=fire)
+    authentication = Configuration.read(os.environ)
+    if authentication is not None:
+        app = Authentication(app, authentication)
+    server = Server(app, tls, port=options.port)
     scheme = "https" if tls else "http"
     _announce(functions, f"{scheme}://localhost:{server.port}", prefix)
     for timer in timers.values():

@@ -18,6 +18,8 @@ from devcloud.host.runner import Runner
 
 _log = logging.getLogger("host")
 _CONSTRAINT = re.compile(r"\{(\w+)(:[^}?]+)?\??\}")
+# A parameter that takes the rest of the path, which may be empty.
+_REST = re.compile(r"/\{\*(\w+)\}$")
 
 
 def app(
@@ -28,7 +30,8 @@ def app(
     ``key`` opens functions of the levels function and admin; ``fire`` runs a function by name with an input and says
     whether there is one.
     """
-    routes = [_route(each, runner, prefix, key) for each in functions if each.trigger["type"] == "httpTrigger"]
+    http_functions = [each for each in functions if each.trigger["type"] == "httpTrigger"]
+    routes = [route for each in http_functions for route in _routes(each, runner, prefix, key)]
 
     async def status(request: Request) -> Response:
         del request
@@ -58,7 +61,7 @@ def path_of(function: Function, prefix: str) -> str:
     return "/" + "/".join(part for part in (prefix, route.strip("/")) if part)
 
 
-def _route(function: Function, runner: Runner, prefix: str, key: str) -> Route:
+def _routes(function: Function, runner: Runner, prefix: str, key: str) -> list[Route]:
     trigger = function.trigger
     protected = str(trigger.get("authLevel", "FUNCTION")).upper() != "ANONYMOUS"
 
@@ -81,7 +84,10 @@ def _route(function: Function, runner: Runner, prefix: str, key: str) -> Route:
         return _response(result.reply)
 
     methods = [str(method) for method in trigger.get("methods") or ("GET", "POST")]
-    return Route(_CONSTRAINT.sub(r"{\1}", path_of(function, prefix)), endpoint, methods=methods)
+    path = path_of(function, prefix)
+    rest = _REST.search(path)
+    paths = [path] if rest is None else [path[: rest.start()], _REST.sub(r"/{\1:path}", path)]
+    return [Route(each if rest else _CONSTRAINT.sub(r"{\1}", each), endpoint, methods=methods) for each in paths]
 
 
 def _response(reply: HttpReply | None) -> Response:

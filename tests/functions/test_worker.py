@@ -25,9 +25,9 @@ ROOT = Path(__file__).parents[2]
 HTTP_OUT = {"direction": "OUT", "type": "http", "name": "$return"}
 
 
-def http(route: str) -> list[dict[str, Any]]:
-    trigger = {"direction": "IN", "type": "httpTrigger", "name": "req", "methods": ["GET"], "authLevel": "ANONYMOUS"}
-    return [{**trigger, "route": route}, HTTP_OUT]
+def http(route: str, *methods: str) -> list[dict[str, Any]]:
+    trigger = {"direction": "IN", "type": "httpTrigger", "name": "req", "authLevel": "ANONYMOUS"}
+    return [{**trigger, "route": route, "methods": list(methods) or ["GET"]}, HTTP_OUT]
 
 
 def timer(schedule: str) -> dict[str, Any]:
@@ -49,6 +49,7 @@ EXPECTED: dict[str, list[dict[str, Any]]] = {
     "oauth_consent": http("consent/{mailbox_id}"),
     "oauth_callback": http("oauth/callback"),
     "health": http("health"),
+    "console": http("console/{*path}", "GET", "POST"),
     "mail_poll_timer": [queue("OUT", "queue", "mailboxes", "mail-poll"), timer("%MAIL_POLL_SCHEDULE%")],
     "mail_poll_mailbox": [
         queue("OUT", "queue", "more", "mail-poll"),
