@@ -11,7 +11,7 @@ from devcloud.samples import samples
 from ticket_engine.engine import Engine
 from ticket_engine.errors import Actor
 from ticket_engine.intake import poll as poll_module
-from ticket_engine.records import MessageKind, TicketState
+from ticket_engine.records import MessageKind, TicketState, days
 from ticket_engine.store.rows import TransactionConflictError
 
 Desks = Callable[..., Any]
@@ -302,3 +302,14 @@ def test_an_error_nobody_foresaw_stays_with_its_mailbox(desk: Any, mail: Mail, m
         failure = desk.poll().failure
     assert failure.code == "unexpected"
     assert desk.poll().messages == 1
+
+
+def test_a_poll_counts_the_day_s_mails_and_remembers_the_last(desk: Any, mail: Mail) -> None:
+    desk.deliver(mail(1), mail(2))
+    desk.poll()
+    desk.deliver(mail(3))
+    desk.poll()
+    state = desk.engine.stores.states.all_polls()[desk.id]
+    now = desk.engine.clock()
+    assert days.series(state.mails_by_day, now.date())[-1] == 3
+    assert state.last_mail_at <= now

@@ -21,7 +21,7 @@ from ticket_engine.intake.commit import Committed, Committer, Incoming
 from ticket_engine.intake.lease import Lease
 from ticket_engine.intake.parse import parse
 from ticket_engine.mail import Item, MailSource
-from ticket_engine.records import Failure, JournalEntry, Mailbox, MessageKind, TicketType
+from ticket_engine.records import Failure, JournalEntry, Mailbox, MessageKind, TicketType, days
 
 if TYPE_CHECKING:
     from ticket_engine.clock import Clock
@@ -153,9 +153,12 @@ class Poller:
                 done = [each.item for each in page]
                 partly = [each.item for each in page if each.parsed.kind is MessageKind.OVERSIZE]
                 checkpoint = checkpoint.with_done(done, kept=partly)
+                now = self._clock()
                 lease.save(
                     checkpoint=checkpoint.encode(),
                     messages_ingested=lease.state.messages_ingested + len(page),
+                    last_mail_at=now,
+                    mails_by_day=days.count(lease.state.mails_by_day, now.date(), len(page)),
                 )
                 source.settle(checkpoint.to_settle(done), mailbox.after_ingest)
         return False

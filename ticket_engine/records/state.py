@@ -76,7 +76,8 @@ class CredentialState:
 class PollState:
     """A mailbox's polls: the lease, the checkpoint, and how the last poll went.
 
-    ``checkpoint`` is opaque here; ``ticket_engine.intake.checkpoint`` reads and writes it.
+    ``checkpoint`` is opaque here; ``ticket_engine.intake.checkpoint`` reads and writes it, and ``records.days``
+    ``mails_by_day``.
     """
 
     lease_holder: str | None = None
@@ -87,6 +88,8 @@ class PollState:
     consecutive_failures: int = 0
     mails_on_server: int | None = None
     messages_ingested: int = 0
+    last_mail_at: datetime | None = None
+    mails_by_day: str = ""
     checkpoint: bytes | None = None
     failure: Failure | None = None
 

@@ -145,6 +145,8 @@ class StateTable:
             "consecutive_failures",
             "mails_on_server",
             "messages_ingested",
+            "last_mail_at",
+            "mails_by_day",
             "failure_at",
             "failure_actor",
             "failure_code",
