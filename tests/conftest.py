@@ -15,7 +15,7 @@ from devcloud.entra import Application, User
 from devcloud.entra.browser import sign_in
 from ticket_engine.engine import Engine
 from ticket_engine.intake.poll import PollResult
-from ticket_engine.oauth.applications import SCOPES
+from ticket_engine.oauth import scopes
 from ticket_engine.oauth.outcome import Connected
 from ticket_engine.records import Mailbox, Message, Ticket, TicketType
 from ticket_engine.settings import Settings
@@ -79,10 +79,11 @@ class Desk:
         """A fresh invite's secret part."""
         return self.engine.consent.invite(self.id).partition("invite=")[2]
 
-    def token_by_hand(self) -> str:
+    def token_by_hand(self, *asked: str) -> str:
         """A refresh token of the mailbox's account, as the manual set-up obtains it: URL, code, token endpoint."""
         application = self.engine.applications.of(self.mailbox)
-        flow = application.initiate_auth_code_flow(SCOPES, redirect_uri=self.mailbox.redirect_url)
+        permissions = list(asked) or scopes.to_consent(self.mailbox)
+        flow = application.initiate_auth_code_flow(permissions, redirect_uri=self.mailbox.redirect_url)
         parameters = self.cloud_redirect(flow["auth_uri"])
         return str(application.acquire_token_by_auth_code_flow(flow, parameters)["refresh_token"])
 

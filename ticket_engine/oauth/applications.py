@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode
 
 from ticket_engine.errors import Actor, CredentialRefusedError, Reaction, TokenError
-from ticket_engine.oauth import reactions
-from ticket_engine.records import MailboxType
+from ticket_engine.oauth import reactions, scopes
 
 if TYPE_CHECKING:
     import msal
@@ -23,13 +22,6 @@ if TYPE_CHECKING:
     from ticket_engine.oauth.refusals import Refusals
     from ticket_engine.records import Mailbox
 
-_OUTLOOK = "https://outlook.office.com"
-_SCOPES = {
-    MailboxType.POP3: f"{_OUTLOOK}/POP.AccessAsUser.All",
-    MailboxType.IMAP: f"{_OUTLOOK}/IMAP.AccessAsUser.All",
-}
-# Both protocols are asked for at once, so that a mailbox can change its type without a new consent.
-SCOPES = sorted(_SCOPES.values())
 # Only Microsoft's own hosts answer MSAL's instance discovery.
 _MICROSOFT_HOSTS = (
     "https://login.microsoftonline.com",
@@ -98,7 +90,7 @@ class Applications:
         query = {
             "client_id": mailbox.client_id,
             "redirect_uri": mailbox.redirect_url,
-            "scope": " ".join(SCOPES),
+            "scope": " ".join(scopes.to_consent(mailbox)),
             "state": "approval",
         }
         return f"{self._authority_host}/{mailbox.tenant_id}/v2.0/adminconsent?{urlencode(query)}"

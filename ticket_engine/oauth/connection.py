@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ticket_engine.oauth import outcome
-from ticket_engine.oauth.applications import SCOPES, Applications, Granted
+from ticket_engine.oauth import outcome, scopes
+from ticket_engine.oauth.applications import Applications, Granted
 from ticket_engine.oauth.id_token import Account, IdTokenVerifier, InvalidIdTokenError
 from ticket_engine.oauth.outcome import Connected
 from ticket_engine.oauth.tokens import Redeemed
@@ -53,7 +53,9 @@ class Connector:
         mailbox = self._stores.mailboxes.get(mailbox_id)
         granted = self._applications.ask(
             mailbox,
-            lambda application: application.acquire_token_by_refresh_token(refresh_token.strip(), scopes=SCOPES),
+            lambda application: application.acquire_token_by_refresh_token(
+                refresh_token.strip(), scopes=scopes.to_read(mailbox)
+            ),
         )
         return self.connect(mailbox, granted, instead=refresh_token.strip())
 
@@ -75,7 +77,6 @@ class Connector:
         ends_at = redeemed.refresh_token_expires_at
         stored = self._stores.vault.store_refresh_token(mailbox.id, token, ends_at)
         now = self._clock()
-        self._broker.forget(mailbox)
         self._stores.states.update_token(
             mailbox.id,
             lambda state: replace(
@@ -92,6 +93,7 @@ class Connector:
                 failure=None,
             ),
         )
+        self._broker.forget(mailbox)
         self._stores.journal.add(
             mailbox.id,
             JournalEntry(now, "connected", f"{account.username} connected the mailbox, which holds {mails} mails."),

@@ -18,8 +18,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ticket_engine.errors import Actor, MailboxNotFoundError, Reaction, TicketEngineError
-from ticket_engine.oauth import outcome, reactions
-from ticket_engine.oauth.applications import SCOPES, Applications, Granted, asking
+from ticket_engine.oauth import outcome, reactions, scopes
+from ticket_engine.oauth.applications import Applications, Granted, asking
 from ticket_engine.oauth.outcome import Connected, Page, Refusal, Started
 from ticket_engine.records import ConsentFlow, Failure, JournalEntry, Mailbox, TokenState
 
@@ -111,7 +111,7 @@ class Consent:
         application = self._applications.of(mailbox)
         flow = asking(
             lambda: application.initiate_auth_code_flow(
-                SCOPES,
+                scopes.to_consent(mailbox),
                 redirect_uri=mailbox.redirect_url,
                 state=secrets.token_urlsafe(32),
                 prompt="select_account",

@@ -10,7 +10,8 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from ticket_engine.errors import Actor, Reaction, TicketEngineError, TokenError
-from ticket_engine.oauth.applications import SCOPES, Applications
+from ticket_engine.oauth import scopes
+from ticket_engine.oauth.applications import Applications
 from ticket_engine.records import Failure, JournalEntry, Mailbox, TokenState
 
 if TYPE_CHECKING:
@@ -68,31 +69,47 @@ class TokenBroker:
         self._applications = applications
         self._clock = clock
         self._rotate_after = rotate_after
-        self._tokens: dict[tuple[str, str, str, str], AccessToken] = {}
+        self._tokens: dict[tuple[str, ...], AccessToken] = {}
         self._locks: dict[str, Lock] = {}
         self._guard = Lock()
 
     def access_token(self, mailbox: Mailbox) -> str:
-        """A live access token, from memory while it lasts, else from the stored refresh token.
+        """A live access token to read the mailbox, from memory while it lasts, else from the stored refresh token.
 
         Raises:
             TokenError: the token endpoint refused, or the mailbox is not connected.
             VaultUnavailableError: Key Vault did not answer.
         """
-        key = (mailbox.id, mailbox.tenant_id, mailbox.client_id, mailbox.username)
+        return self._token(mailbox, scopes.to_read(mailbox))
+
+    def sending_token(self, mailbox: Mailbox) -> str:
+        """A live access token to send mail as the mailbox (SMTP AUTH with XOAUTH2).
+
+        Raises:
+            TokenError: the mailbox may not send, its owner has not agreed to it, or as for ``access_token``.
+            VaultUnavailableError: Key Vault did not answer.
+        """
+        if not mailbox.may_send:
+            raise _may_not_send(mailbox)
+        return self._token(mailbox, [scopes.SENDING])
+
+    def _token(self, mailbox: Mailbox, asked: list[str]) -> str:
+        key = (mailbox.id, mailbox.tenant_id, mailbox.client_id, mailbox.username, mailbox.consenting_account, *asked)
         with self._lock_of(mailbox.id):
             token = self._tokens.get(key)
             if token is None or token.expires_at - _SKEW <= self._clock():
                 state = self._stores.states.token(mailbox.id)
-                granted = self._redeem(mailbox, self._stored(mailbox, state))
+                granted = self._redeem(mailbox, self._stored(mailbox, state), asked)
                 token = Redeemed.of(granted.answer, self._clock()).access_token
                 self._tokens[key] = token
             return token.value
 
     def forget(self, mailbox: Mailbox) -> None:
-        """Drop the access token in memory, after the mail server refused it or a new consent."""
-        for key in [key for key in self._tokens if key[0] == mailbox.id]:
-            self._tokens.pop(key, None)
+        """Drop the access tokens in memory, after the mail server refused one or a new consent."""
+        # The copy is made in one step: another thread may add a token meanwhile.
+        for key in list(self._tokens):
+            if key[0] == mailbox.id:
+                self._tokens.pop(key, None)
 
     def due(self, mailbox_id: str, state: TokenState) -> bool:
         """Whether the stored refresh token is old enough to be rotated."""
@@ -125,7 +142,7 @@ class TokenBroker:
             with self._lock_of(mailbox.id):
                 state = self._stores.states.token(mailbox.id)
                 stored = self._stored(mailbox, state)
-                granted = self._redeem(mailbox, stored)
+                granted = self._redeem(mailbox, stored, scopes.to_read(mailbox))
                 self._keep(mailbox, state, stored, granted)
         except TicketEngineError as error:
             self._record(mailbox, error)
@@ -169,9 +186,9 @@ class TokenBroker:
             entry = JournalEntry(failure.at, "rotation-failed", failure.sentence, failure.actor, failure.code)
             self._stores.journal.add(mailbox.id, entry)
 
-    def _redeem(self, mailbox: Mailbox, stored: StoredSecret) -> Granted:
+    def _redeem(self, mailbox: Mailbox, stored: StoredSecret, asked: list[str]) -> Granted:
         return self._applications.ask(
-            mailbox, lambda application: application.acquire_token_by_refresh_token(stored.value, scopes=SCOPES)
+            mailbox, lambda application: application.acquire_token_by_refresh_token(stored.value, scopes=asked)
         )
 
     def _stored(self, mailbox: Mailbox, state: TokenState) -> StoredSecret:
@@ -200,5 +217,16 @@ def _not_connected(mailbox: Mailbox) -> TokenError:
             "not-connected",
             f"Mailbox {mailbox.id} is not connected by {mailbox.consenting_account}: that account must open the "
             "consent link and sign in.",
+        )
+    )
+
+
+def _may_not_send(mailbox: Mailbox) -> TokenError:
+    return TokenError(
+        Reaction(
+            Actor.OPERATOR,
+            "may-not-send",
+            f"Mailbox {mailbox.id} may not send mail: set may_send to true, and let {mailbox.consenting_account} "
+            "open a new consent link.",
         )
     )

@@ -181,6 +181,7 @@ class Mailbox(_Record):
     delegate: Address | None = _accepts(
         "the mail address of the person who consents for a shared mailbox", default=None
     )
+    may_send: bool = _accepts("true or false; true asks the owner for the permission to send mail", default=False)
     after_ingest: AfterIngest = _accepts("'keep' or 'delete'", default=AfterIngest.KEEP)
     paused: bool = _accepts("true or false", default=False)
 
