@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import socket
+import ssl
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -186,3 +190,53 @@ def mail(number: int, *, subject: str = "", body: str = "", **headers: str) -> b
 def mail_fixture() -> Callable[..., bytes]:
     """Makes small mails."""
     return mail
+
+
+def _serve(lines: Callable[[], Any], tls: Any = None) -> Iterator[int]:
+    """A server in a thread that talks to each client by this generator: it is sent lines, and yields answers."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def talk(client: socket.socket) -> None:
+        with contextlib.suppress(OSError, StopIteration), client:
+            secured = tls.wrap_socket(client, server_side=True) if tls else client
+            talker = lines()
+            secured.sendall(next(talker))
+            for line in secured.makefile("rb"):
+                secured.sendall(talker.send(line))
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = listener.accept()
+                threading.Thread(target=talk, args=(client,), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    yield listener.getsockname()[1]
+    listener.close()
+
+
+@pytest.fixture
+def plain_server() -> Iterator[int]:
+    """The port of a POP3 server without TLS."""
+
+    def lines() -> Any:
+        line = yield b"+OK ready\r\n"
+        while True:
+            line = yield b"-ERR " + line[:4] + b"\r\n"
+
+    yield from _serve(lines)
+
+
+@pytest.fixture
+def password_server(cloud: DevCloud) -> Iterator[int]:
+    """The port of a POP3 server with TLS that takes passwords only."""
+
+    def lines() -> Any:
+        line = yield b"+OK ready\r\n"
+        while True:
+            capabilities = b"+OK\r\nUSER\r\nSASL PLAIN\r\n.\r\n"
+            line = yield capabilities if line.upper().startswith(b"CAPA") else b"+OK\r\n"
+
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(cloud.certificates.server_certificate, cloud.certificates.server_key)
+    yield from _serve(lines, tls)

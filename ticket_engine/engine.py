@@ -16,6 +16,7 @@ from ticket_engine.oauth.expiry import ExpiryWatch
 from ticket_engine.oauth.id_token import IdTokenVerifier
 from ticket_engine.oauth.refusals import Refusals
 from ticket_engine.oauth.tokens import TokenBroker
+from ticket_engine.operations import MailboxSetup, Overview, Probe, TicketTypeSetup
 from ticket_engine.settings import Settings
 from ticket_engine.store import Stores
 from ticket_engine.store.clients import Clients
@@ -89,4 +90,24 @@ class Engine:
     @cached_property
     def health(self) -> Health:
         """Health."""
-        return Health(self.stores, self.clock)
+        return Health(self.stores, self.clock, self.settings.mail_poll_schedule)
+
+    @cached_property
+    def mailbox_setup(self) -> MailboxSetup:
+        """Adding, changing and removing mailboxes."""
+        return MailboxSetup(self.stores, consent=self.consent, connector=self.connector, clock=self.clock)
+
+    @cached_property
+    def ticket_type_setup(self) -> TicketTypeSetup:
+        """Adding, changing and removing ticket types."""
+        return TicketTypeSetup(self.stores, clock=self.clock)
+
+    @cached_property
+    def overview(self) -> Overview:
+        """Every mailbox at a glance."""
+        return Overview(self.stores, health=self.health, clock=self.clock)
+
+    @cached_property
+    def probe(self) -> Probe:
+        """The test of a mailbox, step by step."""
+        return Probe(self.stores, broker=self.broker, log_in=open_source)

@@ -73,6 +73,10 @@ class MailboxNotFoundError(TicketEngineError):
     """No mailbox has this id."""
 
 
+class TicketTypeNotFoundError(TicketEngineError):
+    """No ticket type has this id."""
+
+
 class NoTicketTypeError(TicketEngineError):
     """The mailbox has no ticket type, so its mail has nowhere to go."""
 

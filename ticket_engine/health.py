@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from ticket_engine.errors import TicketEngineError
 from ticket_engine.oauth.expiry import endings
+from ticket_engine.schedule import missed
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from ticket_engine.records import Mailbox, PollState, TokenState
     from ticket_engine.store import Stores
 
-# Three polls of ten minutes may fail or be late before a connected mailbox counts as not polled.
-DEAD_AFTER = timedelta(minutes=30)
+# So many runs of the poll's schedule may pass before a connected mailbox counts as not polled.
+DEAD_AFTER_RUNS = 3
 
 
 class Status(StrEnum):
@@ -35,6 +35,7 @@ class MailboxHealth:
 
     mailbox_id: str
     ok: bool
+    connected: bool = False
     actor: str = ""
     sentence: str = ""
     warnings: tuple[str, ...] = ()
@@ -43,9 +44,11 @@ class MailboxHealth:
 class Health:
     """Reads the records and judges."""
 
-    def __init__(self, stores: Stores, clock: Clock) -> None:
+    def __init__(self, stores: Stores, clock: Clock, schedule: str) -> None:
+        """``schedule`` is the poll timer's."""
         self._stores = stores
         self._clock = clock
+        self._schedule = schedule
 
     def status(self) -> Status:
         """Down when the records can't be read, degraded when a mailbox does not work, else ok."""
@@ -59,31 +62,51 @@ class Health:
         """Every mailbox; paused ones are ok."""
         now = self._clock()
         tokens, polls = self._stores.states.all_tokens(), self._stores.states.all_polls()
-        return [judge(each, tokens.get(each.id), polls.get(each.id), now) for each in self._stores.mailboxes.all()]
+        return [self.judge(each, tokens.get(each.id), polls.get(each.id), now) for each in self._stores.mailboxes.all()]
+
+    def judge(self, mailbox: Mailbox, token: TokenState | None, poll: PollState | None, now: datetime) -> MailboxHealth:
+        """One mailbox's health from its records."""
+        return judge(mailbox, token, poll, now, self._schedule)
 
 
-def judge(mailbox: Mailbox, token: TokenState | None, poll: PollState | None, now: datetime) -> MailboxHealth:
-    """One mailbox's health from its records."""
-    health = _working(mailbox, token, poll, now)
+def judge(
+    mailbox: Mailbox, token: TokenState | None, poll: PollState | None, now: datetime, schedule: str
+) -> MailboxHealth:
+    """One mailbox's health from its records; ``schedule`` is the poll timer's."""
+    health = _working(mailbox, token, poll, now, schedule)
     ending = [] if token is None else endings(mailbox, token, now)
-    return replace(health, warnings=tuple(each.sentence(now) for each in ending))
+    return replace(
+        health,
+        connected=token is not None and is_connected(mailbox, token),
+        warnings=tuple(each.sentence(now) for each in ending),
+    )
 
 
-def _working(mailbox: Mailbox, token: TokenState | None, poll: PollState | None, now: datetime) -> MailboxHealth:
+def is_connected(mailbox: Mailbox, token: TokenState) -> bool:
+    """Whether the account that must consent for this mailbox has done so."""
+    return token.connected and (token.connected_as or "").casefold() == mailbox.consenting_account.casefold()
+
+
+def _working(
+    mailbox: Mailbox, token: TokenState | None, poll: PollState | None, now: datetime, schedule: str
+) -> MailboxHealth:
     if mailbox.paused:
         return MailboxHealth(mailbox.id, ok=True)
-    if token is None or not token.connected or token.connected_at is None:
+    if token is None or token.connected_at is None or not is_connected(mailbox, token):
+        failure = token.failure if token is not None else None
+        if failure is not None:
+            return MailboxHealth(mailbox.id, ok=False, actor=failure.actor, sentence=failure.sentence)
         return MailboxHealth(
             mailbox.id,
             ok=False,
             actor="mailbox owner",
-            sentence="Not connected: the owner must open the consent link.",
+            sentence=f"Not connected: {mailbox.consenting_account} must open the consent link and sign in.",
         )
     failure = (poll.failure if poll else None) or token.failure
     if failure is not None:
         return MailboxHealth(mailbox.id, ok=False, actor=failure.actor, sentence=failure.sentence)
     last = (poll.last_success_at if poll else None) or token.connected_at
-    if now - last > DEAD_AFTER:
+    if missed(schedule, last, now, DEAD_AFTER_RUNS):
         return MailboxHealth(
             mailbox.id,
             ok=False,

@@ -10,6 +10,8 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from ticket_engine import schedule
+
 # What the app creates and uses in its storage; infra/ creates the same names.
 TABLES = ("Mailboxes", "MailboxStates", "TicketTypes", "Tickets", "ConsentFlows", "Credentials", "Journal")
 MAIL_CONTAINER = "mail"
@@ -54,8 +56,7 @@ def parse_bytes(text: str) -> int:
 
 def parse_schedule(text: str) -> str:
     """Read an NCRONTAB schedule: six fields, seconds first."""
-    if len(text.split()) != len(("second", "minute", "hour", "day", "month", "day of week")):
-        raise ValueError("six fields, seconds first, such as 0 */10 * * * *")
+    schedule.check(text)
     return text.strip()
 
 

@@ -10,7 +10,6 @@ import pytest
 from devcloud.cloud import DevCloud
 from ticket_engine.engine import Engine
 from ticket_engine.errors import Actor, CredentialRefusedError, TokenError
-from ticket_engine.health import judge
 from ticket_engine.oauth.outcome import Refusal
 
 Desks = Callable[..., Any]
@@ -214,10 +213,13 @@ def test_expiry_warnings_are_given_once_each_in_journal_log_and_health(
     assert len(entries) == 4
     assert all(each.actor is Actor.OPERATOR for each in entries)
     later = cloud.clock() + timedelta(days=2)
-    assert "client secret ends on" in judge(desk.mailbox, states.token(desk.id), None, later).warnings[0]
+    assert (
+        "client secret ends on"
+        in desk.engine.health.judge(desk.mailbox, states.token(desk.id), None, later).warnings[0]
+    )
     vault.store_client_secret(desk.id, desk.application.add_secret(), ends_at + timedelta(days=700))
     desk.engine.broker.rotate(desk.mailbox)
-    assert judge(desk.mailbox, states.token(desk.id), None, later).warnings == ()
+    assert desk.engine.health.judge(desk.mailbox, states.token(desk.id), None, later).warnings == ()
 
 
 def test_a_secret_whose_end_nobody_told_ends_after_two_years_at_the_latest(desk: Any, cloud: DevCloud) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from ticket_engine.health import judge
 from ticket_engine.oauth.expiry import endings, notice_due
-from ticket_engine.records import ExpiryNotice, Mailbox, TokenState
+from ticket_engine.records import ExpiryNotice, Mailbox, PollState, TokenState
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 MAILBOX = Mailbox.create(
@@ -58,10 +58,11 @@ def test_health_says_what_ends_and_who_renews_it(changes: dict[str, str], senten
     mailbox = Mailbox.create(**{**MAILBOX.model_dump(), **changes})
     state = TokenState(
         connected_at=NOW,
+        connected_as=mailbox.username,
         refresh_token_expires_at=NOW - timedelta(days=1),
         credential_ends_at=NOW + timedelta(days=10),
     )
-    health = judge(mailbox, state, None, NOW)
+    health = judge(mailbox, state, PollState(last_success_at=NOW), NOW, "0 */10 * * * *")
     assert health.ok
     assert health.warnings[0].startswith("The refresh token has ended on 2026-11-23: ")
     assert sentence in health.warnings[1]

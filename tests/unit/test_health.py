@@ -1,9 +1,11 @@
 """Health is judged from records alone."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from ticket_engine.errors import Actor
-from ticket_engine.health import DEAD_AFTER, judge
+from ticket_engine.health import MailboxHealth, is_connected
+from ticket_engine.health import judge as judge_by_schedule
 from ticket_engine.records import Failure, Mailbox, PollState, TokenState
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -15,7 +17,14 @@ MAILBOX = Mailbox.create(
     client_id="11111111-2222-3333-4444-555555555555",
     redirect_url="https://x.example/api/oauth/callback",
 )
-CONNECTED = TokenState(connected_at=NOW - timedelta(days=1))
+CONNECTED = TokenState(connected_at=NOW - timedelta(days=1), connected_as="Support@contoso.example")
+TEN_MINUTES = "0 */10 * * * *"
+
+
+def judge(
+    mailbox: Mailbox, token: TokenState | None, poll: PollState | None, now: datetime, schedule: str = TEN_MINUTES
+) -> MailboxHealth:
+    return judge_by_schedule(mailbox, token, poll, now, schedule)
 
 
 def test_a_mailbox_that_was_polled_just_now_is_ok() -> None:
@@ -35,9 +44,31 @@ def test_a_failure_names_who_acts() -> None:
 
 
 def test_a_poll_that_never_runs_is_seen() -> None:
-    health = judge(MAILBOX, CONNECTED, PollState(last_success_at=NOW - DEAD_AFTER - timedelta(seconds=1)), NOW)
-    assert "mail_poll_timer" in health.sentence
+    late = PollState(last_success_at=NOW - timedelta(minutes=30, seconds=1))
+    assert "mail_poll_timer" in judge(MAILBOX, CONNECTED, late, NOW).sentence
     assert not judge(MAILBOX, CONNECTED, None, NOW).ok
+
+
+def test_a_mailbox_counts_as_dead_after_three_runs_of_the_schedule() -> None:
+    poll = PollState(last_success_at=NOW - timedelta(hours=2))
+    assert not judge(MAILBOX, CONNECTED, poll, NOW).ok
+    assert judge(MAILBOX, CONNECTED, poll, NOW, "0 0 * * * *").ok
+    assert not judge(MAILBOX, CONNECTED, poll, NOW + timedelta(hours=1, seconds=1), "0 0 * * * *").ok
+
+
+def test_a_weekend_without_polls_by_schedule_is_no_failure() -> None:
+    office_hours = "0 */10 8-17 * * 1-5"
+    friday = PollState(last_success_at=datetime(2026, 11, 20, 17, 50, 5, tzinfo=UTC))
+    monday = datetime(2026, 11, 23, 8, 5, tzinfo=UTC)
+    assert judge(MAILBOX, CONNECTED, friday, monday, office_hours).ok
+    assert not judge(MAILBOX, CONNECTED, friday, monday + timedelta(hours=1), office_hours).ok
+
+
+def test_a_token_of_another_account_does_not_connect_a_mailbox() -> None:
+    other = replace(CONNECTED, connected_as="billing@contoso.example")
+    assert is_connected(MAILBOX, CONNECTED)
+    assert not is_connected(MAILBOX, other)
+    assert judge(MAILBOX, other, PollState(last_success_at=NOW), NOW).actor == "mailbox owner"
 
 
 def test_a_paused_mailbox_is_ok() -> None:

@@ -41,8 +41,8 @@ class Connector:
         self._log_in = log_in
         self._clock = clock
 
-    def import_token(self, mailbox_id: str, refresh_token: str) -> Connected:
-        """Connect a mailbox by a refresh token of its account and application.
+    def import_token(self, mailbox_id: str, refresh_token: str, by: str | None = None) -> Connected:
+        """Connect a mailbox by a refresh token of its account and application; ``by`` is who imported it.
 
         The token is redeemed, its account checked and the mailbox opened before anything is stored.
 
@@ -57,9 +57,11 @@ class Connector:
                 refresh_token.strip(), scopes=scopes.to_read(mailbox)
             ),
         )
-        return self.connect(mailbox, granted, instead=refresh_token.strip())
+        return self.connect(mailbox, granted, instead=refresh_token.strip(), by=by)
 
-    def connect(self, mailbox: Mailbox, granted: Granted, *, instead: str | None = None) -> Connected:
+    def connect(
+        self, mailbox: Mailbox, granted: Granted, *, instead: str | None = None, by: str | None = None
+    ) -> Connected:
         """Check the account, open the mailbox, store the token; ``instead`` is kept when the response has none.
 
         Raises:
@@ -94,10 +96,8 @@ class Connector:
             ),
         )
         self._broker.forget(mailbox)
-        self._stores.journal.add(
-            mailbox.id,
-            JournalEntry(now, "connected", f"{account.username} connected the mailbox, which holds {mails} mails."),
-        )
+        sentence = f"{account.username} connected the mailbox, which holds {mails} mails."
+        self._stores.journal.add(mailbox.id, JournalEntry(now, "connected", sentence, by=by))
         return Connected(mailbox, mails)
 
     def _account(self, mailbox: Mailbox, answer: Mapping[str, Any]) -> Account:

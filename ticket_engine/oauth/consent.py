@@ -57,8 +57,8 @@ class Consent:
         self._connector = connector
         self._clock = clock
 
-    def invite(self, mailbox_id: str) -> str:
-        """Make a consent link for a mailbox's owner; an earlier link of the mailbox ends.
+    def invite(self, mailbox_id: str, by: str | None = None) -> str:
+        """Make a consent link for a mailbox's owner; an earlier link of the mailbox ends. ``by`` is who made it.
 
         Raises:
             MailboxNotFoundError: there is no such mailbox.
@@ -69,10 +69,10 @@ class Consent:
         self._stores.states.update_token(
             mailbox_id, lambda state: replace(state, invite_hash=hashed(invite), invite_expires_at=ends)
         )
-        self._journal(mailbox_id, "invited", f"A consent link was made; it ends on {ends:%Y-%m-%d}.")
+        self._journal(mailbox_id, "invited", f"A consent link was made; it ends on {ends:%Y-%m-%d}.", by=by)
         return mailbox.consent_url(invite)
 
-    def revoke_invite(self, mailbox_id: str) -> bool:
+    def revoke_invite(self, mailbox_id: str, by: str | None = None) -> bool:
         """End a mailbox's consent link, and sign-ins that were started with it; False when there was none.
 
         Raises:
@@ -84,7 +84,7 @@ class Consent:
         self._stores.states.update_token(
             mailbox_id, lambda state: replace(state, invite_hash=None, invite_expires_at=None)
         )
-        self._journal(mailbox_id, "invite-revoked", "The consent link was revoked.")
+        self._journal(mailbox_id, "invite-revoked", "The consent link was revoked.", by=by)
         return True
 
     def start(self, mailbox_id: str, invite: str) -> Started:
@@ -200,9 +200,11 @@ class Consent:
             mailbox.id, lambda state: state if state.connected else replace(state, failure=failure)
         )
 
-    def _journal(self, mailbox_id: str, event: str, sentence: str, failure: Failure | None = None) -> None:
+    def _journal(
+        self, mailbox_id: str, event: str, sentence: str, failure: Failure | None = None, by: str | None = None
+    ) -> None:
         actor, code = (failure.actor, failure.code) if failure else (None, None)
-        self._stores.journal.add(mailbox_id, JournalEntry(self._clock(), event, sentence, actor, code))
+        self._stores.journal.add(mailbox_id, JournalEntry(self._clock(), event, sentence, actor, code, by))
 
 
 def _invited(state: TokenState, invite_hash: str, now: datetime) -> bool:

@@ -111,10 +111,14 @@ class ConsentFlow:
 
 @dataclass(frozen=True)
 class JournalEntry:
-    """One line of a mailbox's history: what a consent, a rotation or a poll did."""
+    """One line of a mailbox's history: what a person, a consent, a rotation or a poll did.
+
+    ``by`` is the person who did it, None for the machine; ``actor`` is who must act on a failure.
+    """
 
     at: datetime
     event: str
     sentence: str
     actor: Actor | None = None
     code: str | None = None
+    by: str | None = None

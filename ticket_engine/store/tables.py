@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
-from ticket_engine.errors import Actor, ConflictError, MailboxNotFoundError, Reaction
+from ticket_engine.errors import Actor, ConflictError, MailboxNotFoundError, Reaction, TicketTypeNotFoundError
 from ticket_engine.records import (
     ConsentFlow,
     CredentialState,
@@ -46,6 +46,14 @@ class MailboxTable:
         Raises:
             MailboxNotFoundError: there is none.
         """
+        return self.stored(mailbox_id).record
+
+    def stored(self, mailbox_id: str) -> Stored[Mailbox]:
+        """The mailbox with this id, with its ETag.
+
+        Raises:
+            MailboxNotFoundError: there is none.
+        """
         found = self._rows.get(Mailbox, _MAILBOX, mailbox_id)
         if found is None:
             raise MailboxNotFoundError(
@@ -55,7 +63,7 @@ class MailboxTable:
                     f"There is no mailbox with the id {mailbox_id!r}: look at the list of mailboxes for the right one.",
                 )
             )
-        return found.record
+        return found
 
     def all(self) -> list[Mailbox]:
         """Every mailbox, by id."""
@@ -68,6 +76,14 @@ class MailboxTable:
     def put(self, mailbox: Mailbox) -> None:
         """Store a mailbox, new or changed."""
         self._rows.put(mailbox, _MAILBOX, mailbox.id)
+
+    def replace(self, mailbox: Mailbox, etag: str) -> str:
+        """Store a mailbox as it was read with this ETag and changed; raises ConflictError when it has changed since."""
+        return self._rows.replace(mailbox, _MAILBOX, mailbox.id, etag)
+
+    def delete(self, mailbox_id: str) -> None:
+        """Delete a mailbox's record."""
+        self._rows.delete(_MAILBOX, mailbox_id)
 
 
 class TicketTypeTable:
@@ -92,6 +108,32 @@ class TicketTypeTable:
     def put(self, ticket_type: TicketType) -> None:
         """Store a ticket type, new or changed."""
         self._rows.put(ticket_type, _TICKET_TYPE, ticket_type.id)
+
+    def stored(self, ticket_type_id: str) -> Stored[TicketType]:
+        """The ticket type with this id, with its ETag.
+
+        Raises:
+            TicketTypeNotFoundError: there is none.
+        """
+        found = self._rows.get(TicketType, _TICKET_TYPE, ticket_type_id)
+        if found is None:
+            raise TicketTypeNotFoundError(
+                Reaction(
+                    Actor.OPERATOR,
+                    "ticket-type-not-found",
+                    f"There is no ticket type with the id {ticket_type_id!r}: look at the list of ticket types for the "
+                    "right one.",
+                )
+            )
+        return found
+
+    def replace(self, ticket_type: TicketType, etag: str) -> str:
+        """Store a ticket type as it was read with this ETag; raises ConflictError when it has changed since."""
+        return self._rows.replace(ticket_type, _TICKET_TYPE, ticket_type.id, etag)
+
+    def delete(self, ticket_type_id: str) -> None:
+        """Delete a ticket type."""
+        self._rows.delete(_TICKET_TYPE, ticket_type_id)
 
 
 class StateTable:
@@ -124,6 +166,11 @@ class StateTable:
     def save_poll(self, mailbox_id: str, state: PollState, etag: str | None) -> str:
         """Replace the polls' state as it was read; raises ConflictError when it has changed."""
         return self._rows.replace(state, mailbox_id, _POLL, etag)
+
+    def delete(self, mailbox_id: str) -> None:
+        """Forget all that is remembered of a mailbox: its connection, its invite, its polls and its checkpoint."""
+        for row in (_TOKEN, _POLL):
+            self._rows.delete(mailbox_id, row)
 
     def _token(self, mailbox_id: str) -> tuple[TokenState, str | None]:
         return _or_default(self._rows.get(TokenState, mailbox_id, _TOKEN), TokenState())

@@ -46,6 +46,14 @@ class SecretVault:
         """Write a new version of the client secret, with its end date where it is known."""
         return self._set(f"{mailbox_id}--client-secret", secret, expires_at)
 
+    def delete(self, mailbox_id: str) -> list[str]:
+        """Delete a mailbox's secrets and return the names of those that there were.
+
+        The vault's soft delete keeps them recoverable for its retention period.
+        """
+        names = [f"{mailbox_id}--refresh-token", f"{mailbox_id}--client-secret"]
+        return [name for name in names if self._delete(name)]
+
     def certificate(self, name: str) -> StoredSecret | None:
         """A certificate of the vault with its private key (PEM, or PKCS #12 in base 64), or None.
 
@@ -64,8 +72,26 @@ class SecretVault:
                 return None
 
     def _set(self, name: str, value: str, expires_at: datetime | None) -> StoredSecret:
+        from azure.core.exceptions import ResourceExistsError
+
+        secrets = self._clients.secrets
         with vault_failures():
-            return _stored(self._clients.secrets.set_secret(name, value, expires_on=expires_at))
+            try:
+                return _stored(secrets.set_secret(name, value, expires_on=expires_at))
+            except ResourceExistsError:
+                # Deleted with an earlier mailbox of this id: the vault keeps the name until it is recovered or purged.
+                secrets.begin_recover_deleted_secret(name).wait()
+                return _stored(secrets.set_secret(name, value, expires_on=expires_at))
+
+    def _delete(self, name: str) -> bool:
+        from azure.core.exceptions import ResourceNotFoundError
+
+        with vault_failures():
+            try:
+                self._clients.secrets.begin_delete_secret(name).wait()
+            except ResourceNotFoundError:
+                return False
+        return True
 
 
 def _stored(secret: KeyVaultSecret) -> StoredSecret:

@@ -1,0 +1,78 @@
+"""Every mailbox at a glance: its set-up, connection, polls, ticket types and health, in four table queries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from ticket_engine.health import MailboxHealth
+from ticket_engine.records import Mailbox, PollState, TicketType, TokenState
+
+if TYPE_CHECKING:
+    from ticket_engine.clock import Clock
+    from ticket_engine.health import Health
+    from ticket_engine.store import Stores
+
+
+@dataclass(frozen=True)
+class MailboxView:
+    """A mailbox with all that is known of it, as it was ``at`` that time."""
+
+    mailbox: Mailbox
+    token: TokenState
+    poll: PollState
+    ticket_types: tuple[TicketType, ...]
+    health: MailboxHealth
+    at: datetime
+
+    @property
+    def lag(self) -> timedelta | None:
+        """The time since the mailbox was last polled with success; None before the first."""
+        return None if self.poll.last_success_at is None else self.at - self.poll.last_success_at
+
+    @property
+    def connection(self) -> str:
+        """``paused``, ``not connected`` or ``connected``."""
+        if self.mailbox.paused:
+            return "paused"
+        return "connected" if self.health.connected else "not connected"
+
+
+class Overview:
+    """Reads views of mailboxes."""
+
+    def __init__(self, stores: Stores, *, health: Health, clock: Clock) -> None:
+        self._stores = stores
+        self._health = health
+        self._clock = clock
+
+    def all(self) -> list[MailboxView]:
+        """Every mailbox, by id."""
+        now = self._clock()
+        tokens, polls = self._stores.states.all_tokens(), self._stores.states.all_polls()
+        types: dict[str, list[TicketType]] = {}
+        for each in self._stores.ticket_types.all():
+            types.setdefault(each.mailbox, []).append(each)
+        return [
+            self._view(each, tokens.get(each.id), polls.get(each.id), types.get(each.id, []), now)
+            for each in self._stores.mailboxes.all()
+        ]
+
+    def of(self, mailbox_id: str) -> MailboxView:
+        """One mailbox; raises MailboxNotFoundError."""
+        mailbox = self._stores.mailboxes.get(mailbox_id)
+        states = self._stores.states
+        token, poll = states.token(mailbox_id), states.poll(mailbox_id)[0]
+        return self._view(mailbox, token, poll, self._stores.ticket_types.of(mailbox_id), self._clock())
+
+    def _view(
+        self,
+        mailbox: Mailbox,
+        token: TokenState | None,
+        poll: PollState | None,
+        types: list[TicketType],
+        now: datetime,
+    ) -> MailboxView:
+        health = self._health.judge(mailbox, token, poll, now)
+        return MailboxView(mailbox, token or TokenState(), poll or PollState(), tuple(types), health, now)
