@@ -16,20 +16,30 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
 from console import csrf, display
+from console.answers import PREFIX, message
+from console.fleet import Fleet
 from console.pages import BLUEPRINTS
 from console.principal import AuthenticationOffError, NotSignedInError, read_principal
 from ticket_engine.engine import Engine
-from ticket_engine.errors import ConflictError, MailboxNotFoundError, TicketEngineError
+from ticket_engine.errors import ConflictError, MailboxNotFoundError, TicketEngineError, TicketTypeNotFoundError
 
 _log = logging.getLogger("console")
 
-PREFIX = "/api/console"
 SIGN_IN = "/.auth/login/aad"
 SIGN_OUT = "/.auth/logout"
 # Whoever works with tickets sees these; everything else is the operators'.
 _AGENTS_BLUEPRINTS = {"tickets"}
 # A page of 1,000 selected tickets, or a form of match rules, is far below this.
-_PAGES = (("Overview", PREFIX),)
+_STATUSES: dict[type[Exception], int] = {
+    MailboxNotFoundError: 404,
+    TicketTypeNotFoundError: 404,
+    ConflictError: 409,
+}
+_PAGES = (
+    ("Overview", PREFIX),
+    ("Mailboxes", f"{PREFIX}/mailboxes"),
+    ("Ticket types", f"{PREFIX}/ticket-types"),
+)
 _AGENTS_PAGES = {"Tickets"}
 _MAX_FORM_BYTES = 512 * 1024
 _POLICY = (
@@ -59,6 +69,8 @@ def create_app(engine: Callable[[], Engine], environment: Mapping[str, str] = os
     for each in BLUEPRINTS:
         app.register_blueprint(each, url_prefix=PREFIX)
 
+    fleet = cache(Fleet)
+
     @app.before_request
     def admit() -> BaseResponse | None:
         if request.endpoint == "static":
@@ -70,6 +82,7 @@ def create_app(engine: Callable[[], Engine], environment: Mapping[str, str] = os
         if request.method != "GET" and not _genuine():
             return _page("not-genuine", 403)
         g.engine = engine()
+        g.fleet = fleet(g.engine)
         return None
 
     app.after_request(_secure)
@@ -102,7 +115,7 @@ def _values() -> dict[str, Any]:
         "csrf_token": csrf_token,
         "static_file": static_file,
         "sign_out_url": f"{SIGN_OUT}?post_logout_redirect_uri=/.auth/logout/complete",
-        "here": request.full_path.rstrip("?"),
+        "said": message(),
     }
 
 
@@ -136,7 +149,7 @@ def _failed(error: Exception) -> BaseResponse:
     if isinstance(error, HTTPException):
         return _page("not-found" if error.code in {404, 405} else "bad-request", error.code or 400)
     if isinstance(error, TicketEngineError):
-        status = 404 if isinstance(error, MailboxNotFoundError) else 409 if isinstance(error, ConflictError) else 503
+        status = next((status for kind, status in _STATUSES.items() if isinstance(error, kind)), 503)
         return _page("failed", status, reaction=error.reaction)
     reference = secrets.token_hex(4)
     _log.error("console failed, reference %s", reference, exc_info=error)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 from markupsafe import Markup
+
+from console.chart import bars
+from ticket_engine.records import days
 
 _KILO = 1024
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
@@ -62,6 +65,16 @@ def query(values: Mapping[str, Any] | None = None, **more: Any) -> str:
     return urlencode([(name, str(value)) for name, value in every.items() if value not in (None, "", False)])
 
 
+def left(time: timedelta) -> str:
+    """What is left of something that ends: ``12 days``, ``3 h``, or that it has ended."""
+    return span(time.total_seconds()) if time > timedelta() else "ended"
+
+
+def daily(text: str, today: date) -> Markup:
+    """The chart of a mailbox's mails a day."""
+    return bars(days.series(text, today))
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
     "when": when,
     "span": span,
@@ -69,4 +82,6 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "number": number,
     "counted": counted,
     "query": query,
+    "left": left,
+    "daily": daily,
 }

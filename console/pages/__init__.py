@@ -1,5 +1,7 @@
 """The pages, one blueprint a kind."""
 
+from console.pages.mailboxes import bp as mailboxes
 from console.pages.overview import bp as overview
+from console.pages.ticket_types import bp as ticket_types
 
-BLUEPRINTS = (overview,)
+BLUEPRINTS = (overview, mailboxes, ticket_types)

@@ -47,6 +47,7 @@
   function busyForms() {
     for (const form of all("form[method=post]")) {
       form.addEventListener("submit", (event) => {
+        if (event.defaultPrevented) return;
         if (form.dataset.sent) return event.preventDefault();
         const asked = event.submitter?.dataset.confirm;
         if (asked && !window.confirm(asked)) return event.preventDefault();
@@ -78,9 +79,41 @@
     }
   }
 
+  // The test of a mailbox: one request a step, so that each shows as it comes.
+  function testSteps() {
+    const form = document.querySelector("form[data-test]");
+    if (!form) return;
+    const list = document.getElementById("steps");
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      const button = form.querySelector("button");
+      button.disabled = true;
+      button.classList.add("busy");
+      list.replaceChildren();
+      const body = () => new URLSearchParams({ csrf: form.elements.csrf.value });
+      const headers = { "X-Requested-With": "XMLHttpRequest" };
+      try {
+        for (const step of list.dataset.steps.split(" ")) {
+          const answer = await fetch(`${form.dataset.test}/${step}`, { method: "POST", body: body(), headers });
+          if (!answer.ok) throw new Error(String(answer.status));
+          const part = new DOMParser().parseFromString(await answer.text(), "text/html").body.firstElementChild;
+          list.append(part);
+          if (part.dataset.outcome === "failed") break;
+        }
+      } catch (error) {
+        const line = document.createElement("li");
+        line.textContent = error.message === "401" ? "Your sign-in has ended: reload the page." : "The test broke off: try it again.";
+        list.append(line);
+      }
+      button.disabled = false;
+      button.classList.remove("busy");
+    });
+  }
+
   document.documentElement.classList.add("scripted");
   localTimes(document);
   copyButtons();
+  testSteps();
   busyForms();
   dependentParts();
 })();

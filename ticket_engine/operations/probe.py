@@ -32,6 +32,9 @@ STEPS = {
     "count": "the mailbox can be read",
 }
 
+# What a step takes over from earlier ones.
+_NEEDS = {"login": ("token",), "count": ("token", "login")}
+
 
 class Outcome(StrEnum):
     """How a step went."""
@@ -78,6 +81,19 @@ class Probe:
             if step.outcome is Outcome.FAILED:
                 broken = name
             yield step
+
+    def step(self, mailbox_id: str, name: str) -> Step:
+        """One step by itself, with what it needs of the ones before, for a caller that asks for each as it comes.
+
+        Raises:
+            MailboxNotFoundError: there is no such mailbox.
+        """
+        walk = _Walk(self._stores.mailboxes.get(mailbox_id), self._broker, self._log_in)
+        for needed in _NEEDS.get(name, ()):
+            before = _timed(walk, needed)
+            if before.outcome is Outcome.FAILED:
+                return replace(before, name=name)
+        return _timed(walk, name)
 
 
 class _Walk:
