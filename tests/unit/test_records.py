@@ -55,7 +55,7 @@ def test_a_mailbox_knows_microsofts_defaults() -> None:
         ("client_id", "client", "GUID"),
         ("redirect_url", "http://tickets.contoso.example/api/oauth/callback", "https"),
         ("redirect_url", "https://tickets.contoso.example/elsewhere", "/api/oauth/callback"),
-        ("after_ingest", "burn", "'keep' or 'delete'"),
+        ("after_ingest", "burn", "'keep', 'mark read', 'move' or 'delete'"),
     ],
 )
 def test_a_wrong_field_is_named_with_what_it_takes(field: str, value: Any, says: str) -> None:
@@ -71,6 +71,28 @@ def test_every_wrong_field_is_named_at_once() -> None:
         Mailbox.create(id="x", name="", colour="red")
     fields = {problem.split()[0].rstrip(":") for problem in caught.value.problems}
     assert fields == {"name", "username", "tenant_id", "client_id", "redirect_url", "colour"}
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"after_ingest": "mark read"}, "POP3 can't mark read"),
+        ({"after_ingest": "move", "move_to": "Done"}, "POP3 can't move"),
+        ({"folder": "Support"}, "POP3 reads only the inbox"),
+        ({"type": "IMAP - OAuth", "after_ingest": "move"}, "move_to is missing"),
+        ({"type": "IMAP - OAuth", "after_ingest": "move", "move_to": "inbox"}, "choose another one"),
+    ],
+)
+def test_fields_that_do_not_go_together_say_what_to_change(values: dict[str, Any], says: str) -> None:
+    with pytest.raises(RecordError, match=says):
+        Mailbox.create(**{**GOOD, **values})
+
+
+def test_over_imap_any_folder_can_be_read_and_ingested_mails_moved() -> None:
+    made = Mailbox.create(
+        **GOOD | {"type": "IMAP - OAuth", "folder": "Support/Orders", "after_ingest": "move", "move_to": "Archive"}
+    )
+    assert (made.port, made.folder, made.move_to) == (993, "Support/Orders", "Archive")
 
 
 def test_a_client_secret_is_no_field_of_a_mailbox() -> None:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+INBOX = "INBOX"
 OUTLOOK_HOST = "outlook.office365.com"
 CALLBACK_ROUTE = "oauth/callback"
 CONSENT_ROUTE = "consent"
@@ -55,10 +56,19 @@ class CredentialKind(StrEnum):
 
 
 class AfterIngest(StrEnum):
-    """What becomes of a mail on the server once it is a ticket message."""
+    """What becomes of a mail on the server once it is a ticket message; POP3 knows only keep and delete."""
 
     KEEP = "keep"
+    MARK_READ = "mark read"
+    MOVE = "move"
     DELETE = "delete"
+
+
+class Backlog(StrEnum):
+    """What becomes of the mails that a mailbox holds when it is connected for the first time."""
+
+    IMPORT = "import"
+    FROM_NOW_ON = "from now on"
 
 
 def _matches(pattern: re.Pattern[str]) -> Any:
@@ -88,6 +98,12 @@ def _tenant(value: str) -> str:
     if value != ANY_TENANT and not _GUID.match(value) and not _DOMAIN.match(value):
         raise ValueError("no tenant")
     return value
+
+
+def _same_folder(one: str, other: str) -> bool:
+    # INBOX is one folder in any case of its letters (RFC 3501, section 5.1); others are what they are.
+    one, other = one.strip(), other.strip()
+    return one == other or one.casefold() == other.casefold() == INBOX.casefold()
 
 
 def _one_line(value: str) -> str:
@@ -182,7 +198,12 @@ class Mailbox(_Record):
         "the mail address of the person who consents for a shared mailbox", default=None
     )
     may_send: bool = _accepts("true or false; true asks the owner for the permission to send mail", default=False)
-    after_ingest: AfterIngest = _accepts("'keep' or 'delete'", default=AfterIngest.KEEP)
+    folder: Line = _accepts("the folder to read over IMAP, such as INBOX or Support/Orders", default=INBOX)
+    backlog: Backlog = _accepts("'import' or 'from now on'", default=Backlog.IMPORT)
+    after_ingest: AfterIngest = _accepts("'keep', 'mark read', 'move' or 'delete'", default=AfterIngest.KEEP)
+    move_to: Annotated[str, Field(max_length=200)] = _accepts(
+        "the folder that ingested mails are moved to over IMAP, such as Archive", default=""
+    )
     paused: bool = _accepts("true or false", default=False)
 
     @model_validator(mode="before")
@@ -204,7 +225,21 @@ class Mailbox(_Record):
             raise ValueError("delegate is for a shared mailbox only: set shared_mailbox to true, or leave delegate out")
         if self.credential is CredentialKind.CERTIFICATE and not self.certificate_name:
             raise ValueError("certificate_name is missing; it takes the name of a certificate in Key Vault")
+        self._fits_protocol()
         return self
+
+    def _fits_protocol(self) -> None:
+        moves = self.after_ingest is AfterIngest.MOVE
+        if moves and not self.move_to.strip():
+            raise ValueError("move_to is missing; it takes the folder that ingested mails are moved to")
+        if moves and _same_folder(self.move_to, self.folder):
+            raise ValueError("move_to is the folder that is read: choose another one, or set after_ingest to 'keep'")
+        if self.type is MailboxType.POP3 and self.after_ingest in {AfterIngest.MARK_READ, AfterIngest.MOVE}:
+            raise ValueError(
+                f"after_ingest: POP3 can't {self.after_ingest}, only keep or delete: change the type to 'IMAP - OAuth'"
+            )
+        if self.type is MailboxType.POP3 and not _same_folder(self.folder, INBOX):
+            raise ValueError("folder: POP3 reads only the inbox: set the type to 'IMAP - OAuth', or leave folder out")
 
     @property
     def consenting_account(self) -> str:
