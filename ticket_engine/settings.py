@@ -13,7 +13,16 @@ from urllib.parse import urlsplit
 from ticket_engine import schedule
 
 # What the app creates and uses in its storage; infra/ creates the same names.
-TABLES = ("Mailboxes", "MailboxStates", "TicketTypes", "Tickets", "ConsentFlows", "Credentials", "Journal")
+TABLES = (
+    "Mailboxes",
+    "MailboxStates",
+    "TicketTypes",
+    "Tickets",
+    "TicketIndex",
+    "ConsentFlows",
+    "Credentials",
+    "Journal",
+)
 MAIL_CONTAINER = "mail"
 MAIL_POLL_QUEUE = "mail-poll"
 TOKEN_REFRESH_QUEUE = "token-refresh"  # noqa: S105 - a queue's name

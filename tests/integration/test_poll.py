@@ -13,6 +13,7 @@ from ticket_engine.errors import Actor
 from ticket_engine.intake import poll as poll_module
 from ticket_engine.records import MessageKind, TicketState, days
 from ticket_engine.store.rows import TransactionConflictError
+from ticket_engine.store.segments import Shelf
 
 Desks = Callable[..., Any]
 Mail = Callable[..., bytes]
@@ -20,6 +21,12 @@ Mail = Callable[..., bytes]
 
 class KilledError(BaseException):
     """The process dies here."""
+
+
+def listed(desk: Any) -> list[str]:
+    """The ids of the mailbox's tickets in the index."""
+    found = [dict(desk.engine.stores.segments.read(shelf, mailbox=desk.id)).values() for shelf in Shelf]
+    return sorted(ticket.id for segments in found for segment in segments for ticket in segment.listed())
 
 
 def test_each_new_mail_becomes_a_ticket_by_the_ticket_type(desk: Any, mail: Mail) -> None:
@@ -84,6 +91,7 @@ def test_a_thread_longer_than_a_page_is_one_ticket(desk: Any, mail: Mail) -> Non
     ("adapter", "method"),
     [
         ("archive", "put"),
+        ("segments", "add"),
         ("tickets", "commit"),
         ("states", "save_poll"),
         ("journal", "add"),
@@ -126,6 +134,7 @@ def test_a_poll_that_is_killed_around_a_write_loses_and_doubles_nothing(  # noqa
     desk.poll(by=other)
     assert sorted(each.subject for each in desk.messages()) == [f"Request {n}" for n in range(5)]
     assert len(desk.tickets()) == 5
+    assert listed(desk) == sorted(each.id for each in desk.tickets())
     assert len(cloud.mail.messages(desk.address)) == (5 if after_ingest == "keep" else 0)
 
 
@@ -148,6 +157,22 @@ def test_a_page_whose_first_half_was_committed_is_completed(
     assert 0 < len(desk.messages()) < 80
     desk.poll(by=Engine(desk.engine.settings, lambda: cloud.clock() + timedelta(minutes=30)))
     assert (len(desk.messages()), len(desk.tickets())) == (80, 80)
+    assert listed(desk) == sorted(each.id for each in desk.tickets())
+
+
+def test_a_commit_whose_answer_was_lost_is_done_once_and_listed(
+    desk: Any, mail: Mail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.deliver(mail(1), mail(2))
+    real = desk.engine.stores.tickets.commit
+
+    def answer_lost(*arguments: Any) -> None:
+        real(*arguments)
+        raise TransactionConflictError("the retry met its own rows")
+
+    monkeypatch.setattr(desk.engine.stores.tickets, "commit", answer_lost)
+    assert desk.poll().tickets == 2
+    assert listed(desk) == sorted(each.id for each in desk.tickets())
 
 
 def test_a_ticket_id_that_is_taken_gets_another_one(desk: Any, mail: Mail, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,34 +5,28 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ticket_engine.errors import Actor, Reaction, StorageUnavailableError
-from ticket_engine.intake.fingerprint import message_id_prefix, message_key
-from ticket_engine.records import Mailbox, Message, Ticket, TicketState, TicketType, ticket_id
-from ticket_engine.store.rows import MAX_TRANSACTION_BYTES, MAX_TRANSACTION_ENTITIES, TransactionConflictError
-from ticket_engine.store.tickets import Conversation
-from ticket_engine.tasks import TASKS
+from ticket_engine.intake.fingerprint import message_key
+from ticket_engine.intake.plan import Plan, Planner, entry_name, transactions
+from ticket_engine.intake.thread import Threads
+from ticket_engine.records import Listed, Mailbox, Ticket, TicketType, ticket_id_prefix
+from ticket_engine.store.rows import TransactionConflictError
+from ticket_engine.store.segments import Shelf
 
 if TYPE_CHECKING:
     from ticket_engine.clock import Clock
     from ticket_engine.intake.parse import Parsed
     from ticket_engine.mail import Item
-    from ticket_engine.store.blobs import MailArchive
-    from ticket_engine.store.tickets import TicketTable
+    from ticket_engine.store import Stores
+    from ticket_engine.store.tickets import Conversation
 
-_MILLISECOND = timedelta(milliseconds=1)
 # A page conflicts when a part of it was committed before, or when someone changes a ticket meanwhile.
 _ATTEMPTS = 10
-# Ids of mails and items are kept for people to read; the keys hash them in full.
-_MAX_ID = 500
-# An entity's text at two octets a character (the service counts UTF-16), its keys and its envelope.
-_ENTITY_OVERHEAD = 2_000
-# The service counts the request's body, whose JSON is longer than the values.
-_TRANSACTION_ROOM = MAX_TRANSACTION_BYTES // 2
 
 
 @dataclass(frozen=True)
@@ -53,28 +47,23 @@ class Incoming:
 class Committed:
     """What a page became: new tickets and new messages (mails that were known already are in neither)."""
 
-    tickets: int
-    messages: int
+    tickets: int = 0
+    messages: int = 0
 
 
 class Committer:
     """Commits the pages of one poll of one mailbox."""
 
-    def __init__(
-        self,
-        *,
-        mailbox: Mailbox,
-        ticket_type: TicketType,
-        tickets: TicketTable,
-        archive: MailArchive,
-        clock: Clock,
-    ) -> None:
+    def __init__(self, stores: Stores, *, mailbox: Mailbox, ticket_types: Sequence[TicketType], clock: Clock) -> None:
         self._mailbox = mailbox
-        self._ticket_type = ticket_type
-        self._tickets = tickets
-        self._archive = archive
-        self._clock = clock
-        self._last_id_at = datetime.fromtimestamp(0).astimezone()
+        self._stores = stores
+        threads = Threads(
+            stores.tickets,
+            mailbox.id,
+            own_address=mailbox.username,
+            admins=[each.admin_email for each in ticket_types],
+        )
+        self._planner = Planner(mailbox.id, threads=threads, ticket_types=ticket_types, clock=clock)
 
     def commit(self, page: Sequence[Incoming]) -> Committed:
         """Store and ticket a page.
@@ -84,102 +73,73 @@ class Committer:
         """
         incoming = {each.key: each for each in page}
         if not incoming:
-            return Committed(0, 0)
+            return Committed()
         name = f"{self._mailbox.id}/{archive_name(list(incoming))}.zip"
-        self._archive.put(name, zipped(incoming))
-        conversations = self._conversations(incoming, name)
-        tickets = messages = 0
-        for group in _transactions(conversations):
-            done = self._commit_group(group, incoming, name)
-            tickets += done.tickets
-            messages += done.messages
+        self._stores.archive.put(name, zipped(incoming))
+        tickets = messages = conflicts = 0
+        while incoming:
+            plan = self._planner.plan(incoming, name)
+            # The index names a ticket before it is there: killed in between, it lists one too many, never one less.
+            self._stores.segments.add(plan.segment_key, plan.segment)
+            for ticket in plan.reopened:
+                self._list_anew(ticket)
+            incoming = plan.deferred
+            for group in transactions(plan.conversations):
+                left = self._commit_group(group, plan)
+                if left is None:
+                    tickets += sum(each.etag is None for each in group)
+                    messages += sum(len(each.messages) for each in group)
+                else:
+                    conflicts += 1
+                    incoming = left | incoming
+            if conflicts > _ATTEMPTS:
+                raise _conflict()
         return Committed(tickets, messages)
 
-    def _commit_group(self, group: list[Conversation], incoming: dict[str, Incoming], archive: str) -> Committed:
-        for _ in range(_ATTEMPTS):
-            try:
-                self._tickets.commit(self._mailbox.id, group)
-            except TransactionConflictError:
-                keys = [message.key for each in group for message in each.messages]
-                known = self._tickets.existing(self._mailbox.id, keys)
-                left = {key: incoming[key] for key in keys if key not in known}
-                group = self._conversations(left, archive)
-                if not group:
-                    return Committed(0, 0)
-                continue
-            return Committed(
-                tickets=sum(each.etag is None for each in group),
-                messages=sum(len(each.messages) for each in group),
-            )
-        raise StorageUnavailableError(
-            Reaction(
-                Actor.SERVICE,
-                "commit-conflict",
-                "The tickets were changed by someone else again and again; the next run tries again.",
-            )
+    def recover(self, since: datetime) -> None:
+        """Take out of the index what a poll that began then and did not end well had listed, but not committed."""
+        stop = f"{ticket_id_prefix(since)}~"
+        for shelf in Shelf:
+            for key, segment in self._stores.segments.read(shelf, stop=stop, mailbox=self._mailbox.id):
+                ids = [each.id for each in segment.listed()]
+                missing = {each for each in ids if self._stores.tickets.ticket(self._mailbox.id, each) is None}
+                if missing:
+                    self._forget(key, tickets=missing)
+
+    def _commit_group(self, group: list[Conversation], plan: Plan) -> dict[str, Incoming] | None:
+        """Commit a transaction; None when it is done, else the mails to plan anew."""
+        keys = [message.key for each in group for message in each.messages]
+        try:
+            self._stores.tickets.commit(self._mailbox.id, group)
+        except TransactionConflictError:
+            known = list(self._stores.tickets.messages_by_key(self._mailbox.id, keys))
+            if not any(each.segment == plan.segment_key for each in known):
+                self._forget(
+                    plan.segment_key, tickets={each.ticket.id for each in group if each.etag is None}, messages=keys
+                )
+                present = {each.key for each in known}
+                return {key: plan.incoming[key] for key in keys if key not in present}
+            # The transaction was this one: it was done, and its answer was lost.
+        for ticket, _ in (merged for each in group for merged in each.merged):
+            self._list_anew(ticket)
+        return None
+
+    def _forget(self, key: str, *, tickets: Collection[str], messages: Collection[str] = ()) -> None:
+        self._stores.segments.change(key, lambda segment: segment.without(tickets=tickets, messages=messages))
+
+    def _list_anew(self, ticket: Ticket) -> None:
+        listed = Listed.of(ticket, self._mailbox.id)
+        self._stores.segments.change(ticket.segment, lambda segment: segment.with_ticket(listed))
+
+
+def _conflict() -> StorageUnavailableError:
+    return StorageUnavailableError(
+        Reaction(
+            Actor.SERVICE,
+            "commit-conflict",
+            "The tickets were changed by someone else again and again; the next run tries again.",
         )
-
-    def _conversations(self, incoming: dict[str, Incoming], archive: str) -> list[Conversation]:
-        now = self._clock()
-        known = self._known_tickets(incoming)
-        open_: dict[str, Conversation] = {}
-        for key, each in incoming.items():
-            ticket = next(
-                (known[prefix] for prefix in map(message_id_prefix, each.parsed.references) if prefix in known),
-                None,
-            )
-            conversation = open_.get(ticket) if ticket else None
-            if conversation is None:
-                conversation = self._conversation(ticket, each.parsed, now)
-            message = self._message(key, each, conversation.ticket.id, archive, now)
-            open_[conversation.ticket.id] = replace(conversation, messages=(*conversation.messages, message))
-            if each.parsed.message_id:
-                known.setdefault(message_id_prefix(each.parsed.message_id), conversation.ticket.id)
-        return [_counted(each, now) for each in open_.values()]
-
-    def _known_tickets(self, incoming: dict[str, Incoming]) -> dict[str, str]:
-        references = {
-            message_id_prefix(reference) for each in incoming.values() for reference in each.parsed.references
-        }
-        return self._tickets.tickets_by_prefix(self._mailbox.id, sorted(references)) if references else {}
-
-    def _conversation(self, ticket: str | None, first: Parsed, now: datetime) -> Conversation:
-        stored = self._tickets.ticket(self._mailbox.id, ticket) if ticket else None
-        if stored is not None:
-            return Conversation(stored.record, stored.etag, ())
-        opened = TASKS[self._ticket_type.task](self._new_id(), self._ticket_type, first, now)
-        return Conversation(opened, None, ())
-
-    def _new_id(self) -> str:
-        self._last_id_at = max(self._clock(), self._last_id_at + _MILLISECOND)
-        return ticket_id(self._mailbox.id, self._last_id_at)
-
-    def _message(self, key: str, each: Incoming, ticket: str, archive: str, now: datetime) -> Message:
-        parsed = each.parsed
-        return Message(
-            key=key,
-            ticket=ticket,
-            kind=parsed.kind,
-            message_id=parsed.message_id[:_MAX_ID],
-            subject=parsed.subject,
-            sender=parsed.sender,
-            recipients=parsed.recipients,
-            sent_at=parsed.sent_at,
-            received_at=now,
-            size=max(each.item.size, len(each.raw)),
-            archive=archive,
-            entry=entry_name(key),
-            source_item=each.item.id[:_MAX_ID],
-            text=parsed.text,
-            attachments=parsed.attachments,
-            automatic=parsed.automatic,
-            problem=parsed.problem,
-        )
-
-
-def entry_name(key: str) -> str:
-    """The name of a message's raw mail in its ZIP."""
-    return f"{key}.eml"
+    )
 
 
 def archive_name(keys: Sequence[str]) -> str:
@@ -199,34 +159,3 @@ def zipped(incoming: dict[str, Incoming]) -> bytes:
             # A fixed date makes the same page the same bytes.
             archive.writestr(zipfile.ZipInfo(entry_name(key), (1980, 1, 1, 0, 0, 0)), each.raw, zipfile.ZIP_DEFLATED, 1)
     return buffer.getvalue()
-
-
-def _counted(conversation: Conversation, now: datetime) -> Conversation:
-    ticket: Ticket = conversation.ticket
-    added = len(conversation.messages)
-    if conversation.etag is None:
-        return replace(conversation, ticket=replace(ticket, messages=added))
-    state = TicketState.OPEN if ticket.state is TicketState.CLOSED else ticket.state
-    changed = replace(ticket, messages=ticket.messages + added, updated_at=now, state=state)
-    return replace(conversation, ticket=changed)
-
-
-def _transactions(conversations: list[Conversation]) -> Iterator[list[Conversation]]:
-    group: list[Conversation] = []
-    entities = size = 0
-    for each in conversations:
-        count = 1 + len(each.messages)
-        weight = sum(_weight(message) for message in each.messages) + _ENTITY_OVERHEAD
-        if group and (entities + count > MAX_TRANSACTION_ENTITIES or size + weight > _TRANSACTION_ROOM):
-            yield group
-            group, entities, size = [], 0, 0
-        group.append(each)
-        entities += count
-        size += weight
-    if group:
-        yield group
-
-
-def _weight(message: Message) -> int:
-    text = len(message.text) + len(message.subject) + len(message.sender) + len(message.recipients)
-    return 2 * text + _ENTITY_OVERHEAD

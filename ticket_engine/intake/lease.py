@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from ticket_engine.errors import Actor, ConflictError, LeaseHeldError, Reaction
@@ -29,6 +29,8 @@ class Lease:
         self._holder = secrets.token_hex(8)
         self._etag: str | None = None
         self.state = PollState()
+        self.unfinished_since: datetime | None = None
+        """When the last poll began, if it did not end well: what it had begun to commit may be half done."""
 
     def take(self) -> PollState:
         """Take the lease and return the state as it stands.
@@ -41,6 +43,8 @@ class Lease:
         if state.lease_holder is not None and state.lease_until is not None and state.lease_until > now:
             raise _held(self._mailbox_id)
         self.state = state
+        if state.lease_holder is not None or state.consecutive_failures:
+            self.unfinished_since = state.last_poll_at
         self.save(lease_holder=self._holder, lease_until=now + self._lifetime, last_poll_at=now)
         return self.state
 

@@ -23,6 +23,8 @@ _MAX_REASON = 200
 # The nearest references find the ticket; a thread of a thousand mails lists them all.
 _MAX_REFERENCES = 20
 _MESSAGE_ID = re.compile(r"<[^<>\s]+>")
+# What Exchange Online writes into the topmost Authentication-Results (Microsoft, "Anti-spam message headers").
+_FORGED = re.compile(r"\b(?:dmarc|compauth)=fail\b", re.IGNORECASE)
 _TAG = re.compile(r"<(script|style)\b.*?</\1\s*>|<[^>]*>", re.IGNORECASE | re.DOTALL)
 _ENCODED_WORD = re.compile(r"=\?([^?\s]+)\?([bBqQ])\?([^?]*)\?=")
 _BETWEEN_WORDS = re.compile(r"(?<=\?=)\s+(?==\?[^?\s]+\?[bBqQ]\?)")
@@ -33,11 +35,19 @@ _BLANK_LINES = re.compile(r"\n\s*\n+")
 
 @dataclass(frozen=True)
 class Parsed:
-    """A mail as a ticket sees it; ``problem`` says why it could not be read where ``kind`` is unparsed."""
+    """A mail as a ticket sees it; ``problem`` says why it could not be read where ``kind`` is unparsed.
+
+    ``in_reply_to`` are the Message-IDs that the mail says it answers, ``references`` those and its other ancestors,
+    nearest first; ``reported`` is the Message-ID of the mail that a delivery report returns. ``forged`` says that the
+    receiving server found the sender's address to be somebody else's.
+    """
 
     kind: MessageKind
     message_id: str = ""
     references: tuple[str, ...] = ()
+    in_reply_to: tuple[str, ...] = ()
+    reported: tuple[str, ...] = ()
+    forged: bool = False
     subject: str = ""
     sender: str = ""
     recipients: str = ""
@@ -92,6 +102,9 @@ def _read(raw: bytes, values: Mapping[bytes, bytes], identity: tuple[bytes, ...]
         kind=MessageKind.PARSED,
         message_id=_first(_header(values, b"message-id")),
         references=_references(values),
+        in_reply_to=tuple(_MESSAGE_ID.findall(_header(values, b"in-reply-to")))[:_MAX_REFERENCES],
+        reported=_reported(mail),
+        forged=_FORGED.search(_header(values, b"authentication-results")) is not None,
         subject=_header(values, b"subject")[:_MAX_SUBJECT],
         sender=_header(values, b"from")[:_MAX_ADDRESSES],
         recipients=", ".join(_addresses(values, b"to", b"cc"))[:_MAX_ADDRESSES],
@@ -149,6 +162,24 @@ def _references(values: Mapping[bytes, bytes]) -> tuple[str, ...]:
     found = _MESSAGE_ID.findall(_header(values, b"in-reply-to"))
     found += reversed(_MESSAGE_ID.findall(_header(values, b"references")))
     return tuple(dict.fromkeys(found))[:_MAX_REFERENCES]
+
+
+def _reported(mail: Mail) -> tuple[str, ...]:
+    # The returned mail is the report's last part, whole or its header section only (RFC 6522, section 3).
+    if mail.get_content_type() != "multipart/report":
+        return ()
+    parts = mail.get_payload()
+    returned = parts[-1] if isinstance(parts, list) and parts else None
+    if not isinstance(returned, Mail):
+        return ()
+    if returned.get_content_type() == "message/rfc822":
+        inner = returned.get_payload()
+        found = str(inner[0].get("Message-ID", "")) if isinstance(inner, list) and isinstance(inner[0], Mail) else ""
+    elif returned.get_content_type() == "text/rfc822-headers":
+        found = str(email.message_from_string(_text(returned)).get("Message-ID", ""))
+    else:
+        found = ""
+    return tuple(_MESSAGE_ID.findall(found))[:1]
 
 
 def _addresses(values: Mapping[bytes, bytes], *names: bytes) -> list[str]:

@@ -128,7 +128,7 @@ class Poller:
 
     def _poll(self, mailbox: Mailbox, lease: Lease, tally: _Tally) -> bool:
         deadline = self._clock() + self._time_budget
-        ticket_type = self._ticket_type(mailbox)
+        ticket_types = self._ticket_types(mailbox)
         token = self._broker.access_token(mailbox)
         with self._log_in(mailbox, token) as source:
             items = source.items()
@@ -137,13 +137,9 @@ class Poller:
             lease.state = replace(lease.state, mails_on_server=len(items))
             # Mails that are done and still there: the last poll ended before the server had settled them.
             source.settle(checkpoint.to_settle(items), mailbox.after_ingest)
-            committer = Committer(
-                mailbox=mailbox,
-                ticket_type=ticket_type,
-                tickets=self._stores.tickets,
-                archive=self._stores.archive,
-                clock=self._clock,
-            )
+            committer = Committer(self._stores, mailbox=mailbox, ticket_types=ticket_types, clock=self._clock)
+            if lease.unfinished_since is not None:
+                committer.recover(lease.unfinished_since)
             for number, planned in enumerate(pages(new, self._max_message_bytes)):
                 # Every poll gets at least one page further, however long the login took.
                 if number and self._clock() >= deadline:
@@ -163,7 +159,7 @@ class Poller:
                 source.settle(checkpoint.to_settle(done), mailbox.after_ingest)
         return False
 
-    def _ticket_type(self, mailbox: Mailbox) -> TicketType:
+    def _ticket_types(self, mailbox: Mailbox) -> list[TicketType]:
         found = self._stores.ticket_types.of(mailbox.id)
         if not found:
             raise NoTicketTypeError(
@@ -173,7 +169,7 @@ class Poller:
                     f"Mailbox {mailbox.id} has no ticket type, so its mail stays on the server: add one for it.",
                 )
             )
-        return found[0]
+        return found
 
     def _fetch(self, source: MailSource, planned: Sequence[Item], tally: _Tally) -> list[Incoming]:
         page = []

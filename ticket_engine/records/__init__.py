@@ -1,5 +1,6 @@
 """Everything that is stored in tables: what operators set up, what the machine remembers, and tickets."""
 
+from ticket_engine.records.segment import Listed, Segment
 from ticket_engine.records.setup import (
     CALLBACK_ROUTE,
     CONSENT_ROUTE,
@@ -21,7 +22,20 @@ from ticket_engine.records.state import (
     PollState,
     TokenState,
 )
-from ticket_engine.records.ticket import Message, MessageKind, Ticket, TicketState, ticket_id
+from ticket_engine.records.ticket import (
+    EventKind,
+    Message,
+    MessageKind,
+    Ticket,
+    TicketEvent,
+    TicketState,
+    created_at,
+    is_ticket_id,
+    mailbox_digits,
+    spoken_ticket_id,
+    ticket_id,
+    ticket_id_prefix,
+)
 
 __all__ = [
     "CALLBACK_ROUTE",
@@ -31,19 +45,28 @@ __all__ = [
     "ConsentFlow",
     "CredentialKind",
     "CredentialState",
+    "EventKind",
     "ExpiryNotice",
     "Failure",
     "JournalEntry",
+    "Listed",
     "Mailbox",
     "MailboxType",
     "Message",
     "MessageKind",
     "PollState",
     "RecordError",
+    "Segment",
     "Task",
     "Ticket",
+    "TicketEvent",
     "TicketState",
     "TicketType",
     "TokenState",
+    "created_at",
+    "is_ticket_id",
+    "mailbox_digits",
+    "spoken_ticket_id",
     "ticket_id",
+    "ticket_id_prefix",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from enum import Enum
@@ -10,6 +11,7 @@ from itertools import count, takewhile
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, TypeAdapter
+from pydantic_core import to_jsonable_python
 
 Entity = dict[str, Any]
 Record = TypeVar("Record")
@@ -48,6 +50,8 @@ def _flatten(name: str, value: Any, into: Entity) -> None:
         from azure.data.tables import EdmType
 
         into[name] = (value, EdmType.INT64)
+    elif isinstance(value, tuple):
+        into[f"{name}_json"] = json.dumps(to_jsonable_python(value), ensure_ascii=False, separators=(",", ":"))
     elif dataclasses.is_dataclass(value) and not isinstance(value, type):
         for field in dataclasses.fields(value):
             _flatten(f"{name}_{field.name}", getattr(value, field.name), into)
@@ -56,7 +60,7 @@ def _flatten(name: str, value: Any, into: Entity) -> None:
 
 
 def to_entity(record: Any, partition: str, row: str) -> Entity:
-    """The table entity of a record: one property a field, ``None`` left out, nested records flattened."""
+    """The table entity of a record: a property a field, ``None`` left out, records flattened, tuples as JSON."""
     entity: Entity = {"PartitionKey": partition, "RowKey": row, _FORMAT_PROPERTY: FORMAT}
     for name in _field_names(type(record)):
         _flatten(name, getattr(record, name), entity)
@@ -81,6 +85,8 @@ def _gather(kind: type[Any], entity: Mapping[str, Any], prefix: str = "") -> dic
         full = prefix + name
         if full in entity:
             values[name] = _utc(entity[full])
+        elif f"{full}_json" in entity:
+            values[name] = json.loads(entity[f"{full}_json"])
         elif f"{full}_0" in entity:
             chunks = takewhile(entity.__contains__, (f"{full}_{number}" for number in count()))
             values[name] = b"".join(entity[chunk] for chunk in chunks)

@@ -129,10 +129,14 @@ class Rows:
                 deleted += len(part)
         return deleted
 
-    def query(self, condition: str, parameters: dict[str, Any], select: Sequence[str] = ()) -> Iterator[Entity]:
-        """The entities that match an OData filter with @parameters, in key order."""
+    def query(
+        self, condition: str, parameters: dict[str, Any], select: Sequence[str] = (), size: int | None = None
+    ) -> Iterator[Entity]:
+        """The entities that match an OData filter with @parameters, in key order, at most ``size`` a request."""
         with storage_failures():
-            yield from self._client.query_entities(condition, parameters=parameters, select=list(select) or None)
+            yield from self._client.query_entities(
+                condition, parameters=parameters, select=list(select) or None, results_per_page=size
+            )
 
     def partition(self, kind: type[Record], partition: str) -> list[Record]:
         """Every record of one partition, in key order."""

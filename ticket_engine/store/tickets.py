@@ -2,31 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from ticket_engine.records import Message, Ticket
+from ticket_engine.records import Message, Ticket, TicketEvent
 from ticket_engine.store.entities import from_entity, to_entity
 from ticket_engine.store.rows import Rows, Stored
 
 if TYPE_CHECKING:
     from ticket_engine.store.clients import Clients
 
-# A filter has at most 15 comparisons ("Querying tables and entities"); one is the partition's.
-_COMPARISONS = 14
+Found = TypeVar("Found")
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# So many reads run side by side, from so many on.
+_READERS = 8
+_WORTH_THREADS = 4
 
 
 @dataclass(frozen=True)
 class Conversation:
-    """New messages of one ticket, to be committed together.
+    """A ticket with what is new of it, to be committed together.
 
-    ``etag`` is the ticket's as it was read, or None for a ticket that is new.
+    ``etag`` is the ticket's as it was read, or None for a ticket that is new. ``merged`` are tickets that end in this
+    one, each with its ETag; ``events`` are lines of its history.
     """
 
     ticket: Ticket
     etag: str | None
-    messages: tuple[Message, ...]
+    messages: tuple[Message, ...] = ()
+    merged: tuple[tuple[Ticket, str], ...] = ()
+    events: tuple[TicketEvent, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """How many entities of a transaction it takes."""
+        return 1 + len(self.messages) + len(self.merged) + len(self.events)
 
 
 class TicketTable:
@@ -41,18 +56,15 @@ class TicketTable:
         Raises:
             TransactionConflictError: a message or a new ticket's id is there already, or a ticket has changed.
         """
-        from azure.core import MatchConditions
-        from azure.data.tables import UpdateMode
-
         operations: list[tuple[Any, ...]] = []
         for each in conversations:
-            ticket = to_entity(each.ticket, mailbox_id, f"T{each.ticket.id}")
             if each.etag is None:
-                operations.append(("create", ticket))
+                operations.append(("create", to_entity(each.ticket, mailbox_id, f"T{each.ticket.id}")))
             else:
-                condition = {"etag": each.etag, "match_condition": MatchConditions.IfNotModified}
-                operations.append(("update", ticket, {"mode": UpdateMode.REPLACE, **condition}))
+                operations.append(_update(mailbox_id, each.ticket, each.etag))
+            operations += [_update(mailbox_id, ticket, etag) for ticket, etag in each.merged]
             operations += [("create", to_entity(message, mailbox_id, message.key)) for message in each.messages]
+            operations += [("create", to_entity(event, mailbox_id, _event_key(event))) for event in each.events]
         self._rows.transact(operations)
 
     def ticket(self, mailbox_id: str, ticket_id: str) -> Stored[Ticket] | None:
@@ -65,39 +77,55 @@ class TicketTable:
             yield from_entity(Ticket, each)
 
     def messages(self, mailbox_id: str, ticket_id: str | None = None) -> Iterator[Message]:
-        """A mailbox's messages, or one ticket's, in the order of their keys."""
-        condition, parameters = "PartitionKey eq @p and RowKey ge 'M' and RowKey lt 'N'", {"p": mailbox_id}
+        """A mailbox's messages in the order of their keys, or one ticket's in the order in which they came."""
         if ticket_id is not None:
-            condition, parameters = f"{condition} and ticket eq @t", {**parameters, "t": ticket_id}
-        for each in self._rows.query(condition, parameters):
+            found = self.ticket(mailbox_id, ticket_id)
+            yield from self.messages_by_key(mailbox_id, found.record.message_keys if found else ())
+            return
+        for each in self._rows.query("PartitionKey eq @p and RowKey ge 'M' and RowKey lt 'N'", {"p": mailbox_id}):
             yield from_entity(Message, each)
 
-    def existing(self, mailbox_id: str, keys: Iterable[str]) -> set[str]:
-        """Which of these message keys are there already."""
-        found: set[str] = set()
-        # The SDK finds a parameter only between blanks.
-        for part in _parts(list(keys), _COMPARISONS):
-            condition = " or ".join(f"RowKey eq @k{n}" for n in range(len(part)))
-            parameters = {"p": mailbox_id} | {f"k{n}": key for n, key in enumerate(part)}
-            rows = self._rows.query(f"PartitionKey eq @p and ( {condition} )", parameters, select=["RowKey"])
-            found |= {row["RowKey"] for row in rows}
-        return found
+    def messages_by_key(self, mailbox_id: str, keys: Sequence[str]) -> Iterator[Message]:
+        """The messages with these row keys, in their order; those that are gone are left out."""
+        found = _together(keys, lambda key: self._rows.get(Message, mailbox_id, key))
+        return (each.record for each in found if each is not None)
 
-    def tickets_by_prefix(self, mailbox_id: str, prefixes: Iterable[str]) -> dict[str, str]:
+    def tickets_by_prefix(self, mailbox_id: str, prefixes: Sequence[str]) -> dict[str, str]:
         """The ticket id of each message-key prefix (one a Message-ID) that has a message."""
-        found: dict[str, str] = {}
-        # '.' is the character after the '-' that ends a prefix: a range of two comparisons.
-        for part in _parts(list(prefixes), _COMPARISONS // 2):
-            condition = " or ".join(f"( RowKey ge @a{n} and RowKey lt @b{n} )" for n in range(len(part)))
-            parameters = {"p": mailbox_id}
-            for n, prefix in enumerate(part):
-                parameters |= {f"a{n}": prefix, f"b{n}": prefix[:-1] + "."}
-            rows = self._rows.query(f"PartitionKey eq @p and ( {condition} )", parameters, select=["RowKey", "ticket"])
-            for row in rows:
-                key = str(row["RowKey"])
-                found.setdefault(key[: key.index("-") + 1], str(row["ticket"]))
-        return found
+        found = _together(prefixes, lambda prefix: self._ticket_by_prefix(mailbox_id, prefix))
+        return {prefix: ticket for prefix, ticket in zip(prefixes, found, strict=True) if ticket is not None}
+
+    def _ticket_by_prefix(self, mailbox_id: str, prefix: str) -> str | None:
+        # '.' is the character after the '-' that ends a prefix. A filter that joins several ranges with 'or' would
+        # make the service scan the whole partition, so each prefix is a request of its own.
+        condition = "PartitionKey eq @p and RowKey ge @a and RowKey lt @b"
+        parameters = {"p": mailbox_id, "a": prefix, "b": prefix[:-1] + "."}
+        rows = self._rows.query(condition, parameters, select=["RowKey", "ticket"], size=1)
+        return next((str(row["ticket"]) for row in rows), None)
+
+    def events(self, mailbox_id: str, ticket_id: str) -> list[TicketEvent]:
+        """A ticket's history, oldest first."""
+        condition = "PartitionKey eq @p and RowKey ge @a and RowKey lt @b"
+        rows = self._rows.query(condition, {"p": mailbox_id, "a": f"E{ticket_id}-", "b": f"E{ticket_id}."})
+        return [from_entity(TicketEvent, each) for each in rows]
 
 
-def _parts(values: list[str], size: int) -> Iterator[list[str]]:
-    return (values[at : at + size] for at in range(0, len(values), size))
+def _update(mailbox_id: str, ticket: Ticket, etag: str) -> tuple[Any, ...]:
+    from azure.core import MatchConditions
+    from azure.data.tables import UpdateMode
+
+    condition = {"etag": etag, "match_condition": MatchConditions.IfNotModified}
+    return "update", to_entity(ticket, mailbox_id, f"T{ticket.id}"), {"mode": UpdateMode.REPLACE, **condition}
+
+
+def _event_key(event: TicketEvent) -> str:
+    microseconds = int((event.at - _EPOCH).total_seconds() * 1_000_000)
+    return f"E{event.ticket}-{microseconds:017d}-{secrets.token_hex(4)}"
+
+
+def _together(keys: Sequence[str], read: Callable[[str], Found]) -> list[Found]:
+    """Read several keys at once: each is a request of its own, and most of its time is the way there and back."""
+    if len(keys) < _WORTH_THREADS:
+        return [read(key) for key in keys]
+    with ThreadPoolExecutor(_READERS) as pool:
+        return list(pool.map(read, keys))
