@@ -38,7 +38,7 @@ _OF_THE_APPLICATION = (
     "credential",
     "certificate_name",
 )
-_BOXES = ("shared_mailbox",)
+_BOXES = ("shared_mailbox", "may_send")
 _AFTER_INGEST = {
     "keep": "Keep it in the mailbox",
     "mark read": "Mark it as read",
