@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask, Response, g, redirect, render_template, request, url_for
+from jinja2 import StrictUndefined
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -65,6 +66,8 @@ def create_app(engine: Callable[[], Engine], environment: Mapping[str, str] = os
     app.config["MAX_CONTENT_LENGTH"] = _MAX_FORM_BYTES
     app.config["MAX_FORM_PARTS"] = 2_000
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    # A name that a page does not get is a fault to see, not an empty text.
+    app.jinja_env.undefined = StrictUndefined
     app.jinja_env.filters.update(display.FILTERS)
     for each in BLUEPRINTS:
         app.register_blueprint(each, url_prefix=PREFIX)
@@ -116,6 +119,7 @@ def _values() -> dict[str, Any]:
         "static_file": static_file,
         "sign_out_url": f"{SIGN_OUT}?post_logout_redirect_uri=/.auth/logout/complete",
         "said": message(),
+        "section": "",
     }
 
 

@@ -45,6 +45,10 @@ _AFTER_INGEST = {
     "move": "Move it to another folder",
     "delete": "Delete it from the mailbox",
 }
+_BACKLOG = (
+    ("import", "Import it: every mail becomes a ticket"),
+    ("from now on", "Leave it: only what comes after the connection becomes tickets"),
+)
 _STEP_TITLES = {
     "dns": "Name",
     "tls": "Encryption",
@@ -179,7 +183,7 @@ def _form(*, values: Any, problems: dict[str, str] | None = None, **more: Any) -
         problems=problems or {},
         others=[row.mailbox for row in g.fleet.snapshot().rows],
         after_ingest_choices=[(each.value, _AFTER_INGEST.get(each.value, each.value)) for each in AfterIngest],
-        mailbox_fields=Mailbox.model_fields,
+        backlog_choices=_BACKLOG,
         **page,
     )
 
@@ -191,6 +195,7 @@ def _defaults(like: str) -> dict[str, Any]:
         "redirect_url": f"{request.host_url}api/{CALLBACK_ROUTE}",
         "credential": CredentialKind.CLIENT_SECRET.value,
         "after_ingest": "keep",
+        "folder": Mailbox.model_fields["folder"].default,
     }
     if like:
         other = g.engine.mailbox_setup.get(like).record.model_dump(mode="json")
