@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from datetime import timedelta
+_LONGEST_WAIT = timedelta(hours=1)
 
 
 class Actor(StrEnum):
@@ -31,6 +30,14 @@ class Reaction:
     code: str
     sentence: str
     retry_after: timedelta | None = None
+
+
+def suggested_wait(retry_after: str) -> timedelta | None:
+    """The wait of a ``Retry-After`` header in seconds (RFC 9110, section 10.2.3), at most an hour; None without one."""
+    text = retry_after.strip()
+    if not (text.isascii() and text.isdigit()):
+        return None
+    return min(timedelta(seconds=min(int(text), 10**6)), _LONGEST_WAIT)
 
 
 class TicketEngineError(Exception):

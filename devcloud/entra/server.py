@@ -110,6 +110,12 @@ class Entra:
 
     async def _configuration(self, request: Request) -> Response:
         self.requests["configuration"] += 1
+        fault = self.faults.take("configuration")
+        if fault is not None:
+            return await faults.apply(fault, lambda: self._configuration_of(request))
+        return self._configuration_of(request)
+
+    def _configuration_of(self, request: Request) -> Response:
         name = request.path_params["tenant"]
         tenant = self.directory.tenant(name)
         if tenant is None and name not in ("organizations", "common"):

@@ -4,12 +4,13 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import httpx
 import pytest
 
 from devcloud.cloud import DevCloud
 from devcloud.entra.tokens import SigningKeys
 from ticket_engine.errors import Actor
-from ticket_engine.oauth.consent import FLOW_LIFETIME, INVITE_LIFETIME
+from ticket_engine.oauth.consent import FLOW_LIFETIME, INVITE_LIFETIME, hashed
 from ticket_engine.oauth.outcome import Page, Refusal
 
 Desks = Callable[..., Any]
@@ -39,12 +40,14 @@ def test_a_consent_stores_the_refresh_token_with_its_expiry_and_connects_the_mai
     assert desk.engine.stores.journal.newest(desk.id)[0].event == "connected"
 
 
-def test_the_flow_in_the_table_holds_no_code_verifier(new_desk: Desks) -> None:
+def test_the_flow_in_the_table_holds_neither_state_nor_code_verifier(new_desk: Desks) -> None:
     desk = new_desk()
     started = desk.engine.consent.start(desk.id, desk.invite())
+    state = httpx.URL(started.authorize_url).params["state"]
     rows = list(desk.engine.stores.flows._rows.query("PartitionKey eq 'flow'", {}))
-    assert rows
+    assert hashed(state) in {each["RowKey"] for each in rows}
     assert started.cookie_value not in str(rows)
+    assert state not in str(rows)
 
 
 def test_a_callback_without_or_with_an_unknown_state_is_a_link_that_ended(new_desk: Desks) -> None:

@@ -227,7 +227,7 @@ def test_a_vault_without_any_token_asks_the_owner(desk: Any) -> None:
 def test_a_token_endpoint_that_does_not_answer_in_time_is_tried_again(
     desk: Any, cloud: DevCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ticket_engine.oauth.applications._TIMEOUT", 0.5)
+    monkeypatch.setattr("ticket_engine.oauth.transport._TIMEOUT", 0.5)
     engine = Engine(desk.engine.settings, cloud.clock)
     cloud.entra.faults.add("token", delay=3, times=2)
     with pytest.raises(TokenError) as caught:

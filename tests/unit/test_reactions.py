@@ -1,8 +1,10 @@
 """Every error of the identity platform has someone who acts, and a sentence that says how."""
 
+from datetime import timedelta
+
 import pytest
 
-from ticket_engine.errors import Actor
+from ticket_engine.errors import Actor, suggested_wait
 from ticket_engine.oauth.reactions import AADSTS, classify
 
 # The table of the design: who acts on which AADSTS number.
@@ -55,3 +57,11 @@ def test_the_number_is_found_in_the_description_of_an_authorize_error() -> None:
 def test_a_description_never_becomes_part_of_the_sentence() -> None:
     reaction = classify({"error": "odd", "error_description": "<script>alert(1)</script> AADSTS1"})
     assert "script" not in reaction.sentence + reaction.code
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [("77", 77), (" 0 ", 0), ("9" * 30, 3600), ("", None), ("-1", None), ("²", None), ("Wed, 21 Oct 2026", None)],
+)
+def test_a_suggested_wait_is_kept_up_to_an_hour(header: str, seconds: int | None) -> None:
+    assert suggested_wait(header) == (None if seconds is None else timedelta(seconds=seconds))

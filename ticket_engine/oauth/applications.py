@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from functools import partial
+from datetime import datetime
 from threading import Lock
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from ticket_engine.errors import Actor, CredentialRefusedError, Reaction, TokenError
-from ticket_engine.oauth import reactions, scopes
+from ticket_engine.oauth import reactions, scopes, transport
 
 if TYPE_CHECKING:
     import msal
@@ -28,14 +25,7 @@ _MICROSOFT_HOSTS = (
     "https://login.microsoftonline.us",
     "https://login.partner.microsoftonline.cn",
 )
-_TIMEOUT = 20
-_TOO_MANY_REQUESTS = 429
 _KEPT_CLIENTS = 256
-
-Answer = TypeVar("Answer")
-
-# On a response cut in the middle MSAL logs what came of it, tokens included.
-logging.getLogger("msal.oauth2cli.oauth2").disabled = True
 
 
 @dataclass(frozen=True)
@@ -77,7 +67,7 @@ class Applications:
         again = self._refusals.admit(mailbox.client_id, credential)
         client = self._client(mailbox, credential)
         try:
-            answer = _checked(asking(lambda: call(client)))
+            answer = _checked(transport.asking(lambda: call(client)))
         except CredentialRefusedError as error:
             self._refusals.refuse(mailbox.client_id, credential, error.reaction)
             raise
@@ -98,11 +88,15 @@ class Applications:
     def _client(self, mailbox: Mailbox, credential: Credential) -> msal.ConfidentialClientApplication:
         key = (mailbox.tenant_id, mailbox.client_id, credential.fingerprint)
         with self._lock:
-            if key not in self._clients:
-                if len(self._clients) >= _KEPT_CLIENTS:
-                    self._clients.pop(next(iter(self._clients)))
-                self._clients[key] = self._connect(mailbox, credential.for_msal)
-            return self._clients[key]
+            known = self._clients.get(key)
+        if known is not None:
+            return known
+        # Not under the lock: a tenant whose discovery takes long must not keep the other mailboxes waiting.
+        made = self._connect(mailbox, credential.for_msal)
+        with self._lock:
+            if len(self._clients) >= _KEPT_CLIENTS:
+                self._clients.pop(next(iter(self._clients)))
+            return self._clients.setdefault(key, made)
 
     def _connect(self, mailbox: Mailbox, credential: Any) -> msal.ConfidentialClientApplication:
         import msal
@@ -120,11 +114,11 @@ class Applications:
                 authority=f"{self._authority_host}/{mailbox.tenant_id}",
                 instance_discovery=None if self._authority_host in _MICROSOFT_HOSTS else False,
                 token_cache=NoCache(),
-                http_client=_http_client(),
+                http_client=transport.session(),
             )
 
         try:
-            return asking(build)
+            return transport.asking(build)
         except ValueError:
             # MSAL found no such tenant; its message repeats the address that it asked.
             raise TokenError(
@@ -136,47 +130,8 @@ class Applications:
             ) from None
 
 
-def _http_client() -> Any:
-    """MSAL's HTTP client as it makes its own, but a 429 is raised with its Retry-After, which MSAL would drop."""
-    import requests
-
-    def raise_when_throttled(response: requests.Response, **_: Any) -> None:
-        if response.status_code == _TOO_MANY_REQUESTS:
-            response.raise_for_status()
-
-    session = requests.Session()
-    session.mount("https://", requests.adapters.HTTPAdapter(max_retries=1))
-    session.hooks["response"].append(raise_when_throttled)
-    session.request = partial(session.request, timeout=_TIMEOUT)  # type: ignore[method-assign]
-    return session
-
-
-def asking(call: Callable[[], Answer]) -> Answer:
-    """Make a call to the identity platform.
-
-    Raises:
-        TokenError: it did not answer, or its answer makes no sense. The cause is left out, because the
-            request and the response that it carries may hold a token.
-    """
-    import requests
-    from msal.exceptions import MsalServiceError
-
-    try:
-        return call()
-    except (requests.RequestException, MsalServiceError, json.JSONDecodeError) as error:
-        reaction = reactions.unreachable(_retry_after(getattr(error, "response", None)))
-        raise TokenError(reaction) from ConnectionError(type(error).__name__)
-
-
-def _retry_after(response: Any) -> timedelta | None:
-    text = "" if response is None else response.headers.get("Retry-After", "")
-    return timedelta(seconds=int(text)) if text.isdigit() else None
-
-
 def _checked(answer: Mapping[str, Any]) -> Mapping[str, Any]:
-    if "access_token" in answer:
-        return answer
     if "error" not in answer:
-        raise TokenError(reactions.unreachable())
+        return answer
     reaction = reactions.classify(answer)
     raise (CredentialRefusedError if reactions.is_about_credential(answer) else TokenError)(reaction)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from ticket_engine.errors import Actor, MailboxNotFoundError, Reaction, TicketEngineError
 from ticket_engine.oauth import outcome, reactions, scopes
-from ticket_engine.oauth.applications import Applications, Granted, asking
+from ticket_engine.oauth.applications import Applications, Granted
 from ticket_engine.oauth.outcome import Connected, Page, Refusal, Started
 from ticket_engine.records import ConsentFlow, Failure, JournalEntry, Mailbox, TokenState
 
@@ -109,20 +109,18 @@ class Consent:
 
     def _begin(self, mailbox: Mailbox, invite_hash: str) -> Started:
         application = self._applications.of(mailbox)
-        flow = asking(
-            lambda: application.initiate_auth_code_flow(
-                scopes.to_consent(mailbox),
-                redirect_uri=mailbox.redirect_url,
-                state=secrets.token_urlsafe(32),
-                prompt="select_account",
-                login_hint=mailbox.consenting_account,
-                response_mode="query",
-            )
+        flow = application.initiate_auth_code_flow(
+            scopes.to_consent(mailbox),
+            redirect_uri=mailbox.redirect_url,
+            state=secrets.token_urlsafe(32),
+            prompt="select_account",
+            login_hint=mailbox.consenting_account,
+            response_mode="query",
         )
         verifier = flow.pop("code_verifier")
-        authorize_url = flow.pop("auth_uri")
+        authorize_url, state = flow.pop("auth_uri"), flow.pop("state")
         self._stores.flows.start(
-            hashed(flow["state"]),
+            hashed(state),
             ConsentFlow(
                 mailbox_id=mailbox.id,
                 flow=json.dumps(flow),
@@ -133,7 +131,7 @@ class Consent:
         )
         return Started(
             authorize_url=authorize_url,
-            cookie_name=cookie_name(flow["state"]),
+            cookie_name=cookie_name(state),
             cookie_value=verifier,
             max_age=int(FLOW_LIFETIME.total_seconds()),
         )
@@ -170,15 +168,15 @@ class Consent:
     def _redeem_code(
         self, mailbox: Mailbox, flow: ConsentFlow, parameters: Mapping[str, str], verifier: str
     ) -> Granted:
-        msal_flow = {**json.loads(flow.flow), "code_verifier": verifier}
+        # The flow was found by its state, so the state is this flow's.
+        msal_flow = {**json.loads(flow.flow), "state": parameters["state"], "code_verifier": verifier}
         response = {name: parameters[name] for name in ("code", "state") if name in parameters}
-        try:
+        # MSAL: no code among the parameters, or a nonce that is not this flow's. Its errors quote the ID token.
+        with suppress(ValueError, RuntimeError):
             return self._applications.ask(
                 mailbox, lambda application: application.acquire_token_by_auth_code_flow(msal_flow, response)
             )
-        except (ValueError, RuntimeError):
-            # MSAL: no code among the parameters, or a nonce that is not this flow's.
-            raise outcome.not_genuine("the response does not belong to this sign-in", mailbox) from None
+        raise outcome.not_genuine("the response does not belong to this sign-in", mailbox)
 
     def _refusal(self, error: TicketEngineError, mailbox: Mailbox, flow: ConsentFlow | None = None) -> Refusal:
         """The refusal with its next step, after it was recorded."""

@@ -10,6 +10,7 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -82,10 +83,11 @@ class Credentials:
                     f"in mailbox {mailbox.id}.",
                 )
             )
-        try:
-            key, certificate, ends_at = read_certificate(stored.value)
-        except ValueError:
-            # The parser's message may quote the key.
+        found = None
+        with suppress(ValueError):
+            found = read_certificate(stored.value)
+        if found is None:
+            # Not from the parser's error, which may quote the key.
             raise TokenError(
                 Reaction(
                     Actor.OPERATOR,
@@ -93,24 +95,24 @@ class Credentials:
                     f"{mailbox.certificate_name!r} in Key Vault is no certificate with an RSA key: create it as a "
                     "certificate (not as a secret), with an exportable RSA key.",
                 )
-            ) from None
+            )
+        key, certificate, ends_at = found
         for_msal = {"private_key": key, "public_certificate": certificate}
         return Credential(mailbox.credential, for_msal, _fingerprint(mailbox, certificate), ends_at)
 
     def _asserted(self) -> str:
         from azure.core.exceptions import AzureError
 
-        try:
+        with suppress(AzureError):
             return self._assertion()
-        except AzureError:
-            raise TokenError(
-                Reaction(
-                    Actor.OPERATOR,
-                    "managed-identity-unavailable",
-                    "The app got no token from its managed identity: check that the identity is assigned to the "
-                    "function app and that AZURE_CLIENT_ID is its client id.",
-                )
-            ) from None
+        raise TokenError(
+            Reaction(
+                Actor.OPERATOR,
+                "managed-identity-unavailable",
+                "The app got no token from its managed identity: check that the identity is assigned to the "
+                "function app and that AZURE_CLIENT_ID is its client id.",
+            )
+        )
 
 
 def read_certificate(text: str) -> tuple[str, str, datetime]:

@@ -54,8 +54,13 @@ class IdTokenVerifier:
         """
         import jwt
 
+        keys = self._key_client(tenant_id or "common")
         try:
-            key = self._key_client(tenant_id or "common").get_signing_key_from_jwt(id_token)
+            keys.get_jwk_set()
+        except (jwt.PyJWTError, ValueError):
+            raise TokenError(reactions.unreachable()) from None
+        try:
+            key = keys.get_signing_key_from_jwt(id_token)
             claims = jwt.decode(
                 id_token,
                 key.key,
@@ -64,7 +69,8 @@ class IdTokenVerifier:
                 leeway=_LEEWAY_SECONDS,
                 options={"require": ["aud", "iss", "exp", "iat", "tid", "oid"]},
             )
-        except jwt.PyJWKClientConnectionError:
+        except (jwt.PyJWKClientConnectionError, ValueError):
+            # The keys were looked up once more, for one that is not among those that are known.
             raise TokenError(reactions.unreachable()) from None
         except jwt.PyJWTError as error:
             raise InvalidIdTokenError(type(error).__name__) from None
@@ -83,5 +89,7 @@ class IdTokenVerifier:
 
         with self._lock:
             if tenant not in self._keys:
-                self._keys[tenant] = jwt.PyJWKClient(f"{self._authority_host}/{tenant}/discovery/v2.0/keys", timeout=20)
+                # No cooldown: a key that the platform began to sign with a moment ago is looked up at once.
+                address = f"{self._authority_host}/{tenant}/discovery/v2.0/keys"
+                self._keys[tenant] = jwt.PyJWKClient(address, timeout=20, cooldown_duration=0)
             return self._keys[tenant]

@@ -50,11 +50,11 @@ class Redeemed:
 
     @classmethod
     def of(cls, answer: Mapping[str, Any], now: datetime) -> Redeemed:
-        """Read a token response (RFC 6749, section 5.1)."""
+        """Read a token response that ``Applications.ask`` has checked (RFC 6749, section 5.1)."""
         lifetime = answer.get("refresh_token_expires_in")
         return cls(
             access_token=AccessToken(
-                str(answer["access_token"]), now + timedelta(seconds=int(answer.get("expires_in", 3600)))
+                str(answer["access_token"]), now + timedelta(seconds=int(answer.get("expires_in") or 3600))
             ),
             refresh_token=answer.get("refresh_token"),
             refresh_token_expires_at=now + (timedelta(seconds=int(lifetime)) if lifetime else REFRESH_TOKEN_LIFETIME),

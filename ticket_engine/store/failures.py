@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import TYPE_CHECKING, TypeVar
 
-from ticket_engine.errors import Actor, Reaction, StorageUnavailableError, VaultUnavailableError
+from ticket_engine.errors import Actor, Reaction, StorageUnavailableError, VaultUnavailableError, suggested_wait
+
+if TYPE_CHECKING:
+    from azure.core.exceptions import AzureError
+
+Answer = TypeVar("Answer")
 
 _FORBIDDEN = 403
 
@@ -32,8 +38,7 @@ def _reaction(what: str, code: str, error: Exception) -> Reaction:
 
 def _retry_after(error: Exception) -> timedelta | None:
     response = getattr(error, "response", None)
-    text = response.headers.get("Retry-After", "") if response is not None else ""
-    return timedelta(seconds=int(text)) if text.isdigit() else None
+    return None if response is None else suggested_wait(response.headers.get("Retry-After", ""))
 
 
 @contextmanager
@@ -56,11 +61,8 @@ def storage_failures() -> Iterator[None]:
         raise StorageUnavailableError(_reaction("Storage", "storage", error.__context__)) from error
 
 
-@contextmanager
-def vault_failures() -> Iterator[None]:
-    """Turn an SDK error that nobody expected into VaultUnavailableError.
-
-    The SDK's error is not chained: its request may hold the secret's value.
+def asking_vault(call: Callable[[], Answer]) -> Answer:
+    """Make a call to Key Vault.
 
     Raises:
         VaultUnavailableError: Key Vault did not answer, or refused.
@@ -68,6 +70,21 @@ def vault_failures() -> Iterator[None]:
     from azure.core.exceptions import AzureError
 
     try:
-        yield
+        return call()
     except AzureError as error:
-        raise VaultUnavailableError(_reaction("Key Vault", "vault", error)) from None
+        reaction = _vault_reaction(error)
+    # Out here the SDK's error is not in the chain: the request that it carries holds the secret's value.
+    raise VaultUnavailableError(reaction)
+
+
+def _vault_reaction(error: AzureError) -> Reaction:
+    from azure.core.exceptions import HttpResponseError
+
+    status = error.status_code if isinstance(error, HttpResponseError) else None
+    if status == _FORBIDDEN and "disabled" in str(error).lower():
+        return Reaction(
+            Actor.OPERATOR,
+            "vault-secret-disabled",
+            "A secret of this mailbox is disabled in Key Vault: enable its current version there.",
+        )
+    return _reaction("Key Vault", "vault", error)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from ticket_engine.store.failures import vault_failures
+from ticket_engine.store.failures import asking_vault
 
 if TYPE_CHECKING:
     from azure.keyvault.secrets import KeyVaultSecret
@@ -65,17 +65,20 @@ class SecretVault:
     def _get(self, name: str, version: str | None = None) -> StoredSecret | None:
         from azure.core.exceptions import ResourceNotFoundError
 
-        with vault_failures():
+        def read() -> StoredSecret | None:
             try:
                 return _stored(self._clients.secrets.get_secret(name, version))
             except ResourceNotFoundError:
                 return None
 
+        return asking_vault(read)
+
     def _set(self, name: str, value: str, expires_at: datetime | None) -> StoredSecret:
         from azure.core.exceptions import ResourceExistsError
 
         secrets = self._clients.secrets
-        with vault_failures():
+
+        def write() -> StoredSecret:
             try:
                 return _stored(secrets.set_secret(name, value, expires_on=expires_at))
             except ResourceExistsError:
@@ -83,15 +86,19 @@ class SecretVault:
                 secrets.begin_recover_deleted_secret(name).wait()
                 return _stored(secrets.set_secret(name, value, expires_on=expires_at))
 
+        return asking_vault(write)
+
     def _delete(self, name: str) -> bool:
         from azure.core.exceptions import ResourceNotFoundError
 
-        with vault_failures():
+        def delete() -> bool:
             try:
                 self._clients.secrets.begin_delete_secret(name).wait()
             except ResourceNotFoundError:
                 return False
-        return True
+            return True
+
+        return asking_vault(delete)
 
 
 def _stored(secret: KeyVaultSecret) -> StoredSecret:
