@@ -1,109 +1,22 @@
 """Reading, recognising and paging mails: values in, values out."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from devcloud.samples import samples
 from ticket_engine.intake.checkpoint import Checkpoint
 from ticket_engine.intake.commit import Incoming, archive_name, zipped
 from ticket_engine.intake.fingerprint import message_key
-from ticket_engine.intake.parse import parse, split
 from ticket_engine.intake.poll import PAGE_BYTES, PAGE_MESSAGES, backoff, pages
 from ticket_engine.mail import Item
-from ticket_engine.records import MessageKind
+from ticket_engine.mime import parse
 
 SAMPLES = {each.name: each.raw for each in samples()}
 
 
 def items(count: int, size: int = 100) -> list[Item]:
     return [Item(f"uidl-{n}", n, size) for n in range(1, count + 1)]
-
-
-@pytest.mark.parametrize(
-    ("name", "subject", "sender"),
-    [
-        ("02-html-only", "Facture n° 2026-0873 à corriger", "Aurélie Fontaine <aurelie@adatum.example>"),
-        ("04-iso-2022-jp", "プリンターが動きません", "佐藤 花子 <hanako.sato@northwind.example>"),
-        ("05-windows-1252", "Kündigung des Wartungsvertrags – Rückfrage", "Jürgen Groß <j.gross@wingtip.example>"),
-        ("11-broken-mime", "Stappel der Bestellungen=ZZ äöü", "legacy-erp@fourthcoffee.example"),
-    ],
-)
-def test_headers_are_read_in_every_encoding(name: str, subject: str, sender: str) -> None:
-    parsed = parse(SAMPLES[name])
-    assert (parsed.subject, parsed.sender) == (subject, sender)
-
-
-def test_text_comes_from_the_text_part_or_from_html() -> None:
-    assert parse(SAMPLES["04-iso-2022-jp"]).text.startswith("お世話になっております")
-    assert "„dreimonatige Kündigungsfrist“" in parse(SAMPLES["05-windows-1252"]).text
-    html = parse(SAMPLES["02-html-only"]).text
-    assert "porte l'ancienne adresse" in html
-    assert "margin" not in html
-
-
-def test_attachments_are_counted_inline_images_too() -> None:
-    assert parse(SAMPLES["03-inline-image-and-attachment"]).attachments == 2
-
-
-def test_automatic_mail_is_marked_with_its_reason() -> None:
-    assert parse(SAMPLES["08-out-of-office"]).automatic == "Auto-Submitted: auto-replied"
-    assert parse(SAMPLES["09-bounce"]).automatic
-    assert parse(b"Auto-Submitted: no\r\n\r\nby hand").automatic == ""
-    assert parse(SAMPLES["01-plain-text"]).automatic == ""
-
-
-def test_references_come_nearest_first() -> None:
-    raw = b"In-Reply-To: <c@x>\r\nReferences: <a@x>\r\n <b@x> <c@x>\r\n\r\n"
-    assert parse(raw).references == ("<c@x>", "<b@x>", "<a@x>")
-
-
-def test_a_date_that_is_none_is_left_out() -> None:
-    assert parse(SAMPLES["11-broken-mime"]).sent_at is None
-    assert parse(SAMPLES["01-plain-text"]).sent_at == datetime(2026, 11, 23, 8, 12, 40, tzinfo=UTC)
-
-
-def test_a_mail_that_breaks_the_parser_is_unparsed_with_what_could_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    import email
-
-    def broken(*_: object, **__: object) -> None:
-        raise RecursionError
-
-    monkeypatch.setattr(email, "message_from_bytes", broken)
-    parsed = parse(SAMPLES["01-plain-text"])
-    assert parsed.kind is MessageKind.UNPARSED
-    assert parsed.subject == "Badge reader at the north gate rejects every card"
-    assert "RecursionError" in parsed.problem
-
-
-@given(st.binary(max_size=2_000))
-@settings(max_examples=300, deadline=None)
-def test_no_bytes_make_the_parser_raise(raw: bytes) -> None:
-    parsed = parse(raw)
-    parsed.subject.encode()
-    parsed.text.encode()
-    parsed.sender.encode()
-
-
-@given(st.sampled_from(sorted(SAMPLES)), st.data())
-@settings(max_examples=200, deadline=None)
-def test_no_mutation_of_a_sample_makes_the_parser_raise(name: str, data: st.DataObject) -> None:
-    raw = bytearray(SAMPLES[name])
-    for _ in range(data.draw(st.integers(1, 8))):
-        at = data.draw(st.integers(0, len(raw) - 1))
-        raw[at : at + data.draw(st.integers(0, 20))] = data.draw(st.binary(max_size=20))
-    parsed = parse(bytes(raw))
-    assert parsed.kind in set(MessageKind)
-    for text in (parsed.subject, parsed.text, parsed.sender, parsed.recipients, parsed.automatic):
-        text.encode()
-
-
-def test_fields_are_bounded_whatever_the_mail_says() -> None:
-    raw = b"Subject: " + b"x" * 10_000_000 + b"\r\nFrom: " + b"y" * 100_000 + b"\r\n\r\n" + b"z" * 100_000
-    parsed = parse(raw)
-    assert (len(parsed.subject), len(parsed.sender), len(parsed.text)) == (500, 1_000, 2_000)
 
 
 def test_the_key_ignores_how_lines_end_and_sees_any_other_difference() -> None:
@@ -118,12 +31,6 @@ def test_the_key_ignores_how_lines_end_and_sees_any_other_difference() -> None:
     ]
     assert len({key, *others}) == 5
     assert key.startswith(others[2].partition("-")[0])
-
-
-def test_header_and_body_split_at_the_first_blank_line_of_either_kind() -> None:
-    assert split(b"A: 1\r\nB: 2\r\n\r\nbody\r\n\r\n") == (b"A: 1\r\nB: 2", b"body\r\n\r\n")
-    assert split(b"A: 1\n\nbody") == (b"A: 1", b"body")
-    assert split(b"A: 1") == (b"A: 1", b"")
 
 
 def test_a_checkpoint_knows_what_is_done_in_whatever_order_the_server_lists() -> None:

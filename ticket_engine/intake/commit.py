@@ -20,8 +20,8 @@ from ticket_engine.store.segments import Shelf
 
 if TYPE_CHECKING:
     from ticket_engine.clock import Clock
-    from ticket_engine.intake.parse import Parsed
     from ticket_engine.mail import Item
+    from ticket_engine.mime import Parsed
     from ticket_engine.store import Stores
     from ticket_engine.store.tickets import Conversation
 

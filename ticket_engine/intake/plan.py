@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ticket_engine.records import (
     EventKind,
     Listed,
+    MailClass,
     Message,
     MessageKind,
     Segment,
@@ -26,8 +27,8 @@ from ticket_engine.tasks import TASKS
 if TYPE_CHECKING:
     from ticket_engine.clock import Clock
     from ticket_engine.intake.commit import Incoming
-    from ticket_engine.intake.parse import Parsed
     from ticket_engine.intake.thread import Thread, Threads
+    from ticket_engine.mime import Parsed
 
 _MILLISECOND = timedelta(milliseconds=1)
 # Ids of mails and items are kept for people to read; the keys hash them in full.
@@ -111,7 +112,7 @@ class Planner:
         if etag is not None:
             ticket = replace(ticket, updated_at=now)
             if _reopens(ticket, [incoming[key].parsed for key in keys]):
-                by = f"{BY_MAIL} from {first.sender}" if first.sender else BY_MAIL
+                by = f"{BY_MAIL} from {first.sender_line}" if first.sender_line else BY_MAIL
                 events.append(
                     TicketEvent(ticket.id, now, by, EventKind.STATE, ticket.state.value, TicketState.OPEN.value)
                 )
@@ -128,7 +129,7 @@ def _reopens(ticket: Ticket, mails: Sequence[Parsed]) -> bool:
     """Whether these mails open a ticket that waits or is closed: an out-of-office answer doesn't, a bounce does."""
     if ticket.state not in {TicketState.CLOSED, TicketState.PENDING}:
         return False
-    return any(not each.automatic or each.reported for each in mails)
+    return any(not each.automatic or MailClass.BOUNCE in each.classification.kinds for each in mails)
 
 
 def _ended(ticket: Ticket, into: str, now: datetime) -> Ticket:
@@ -154,8 +155,9 @@ def _message(key: str, each: Incoming, ticket: str, now: datetime, archive: str,
         kind=parsed.kind,
         message_id=parsed.message_id[:_MAX_ID],
         subject=parsed.subject,
-        sender=parsed.sender,
-        recipients=parsed.recipients,
+        sender=parsed.sender_line,
+        sender_address=parsed.sender.address,
+        recipients=parsed.recipient_line,
         sent_at=parsed.sent_at,
         received_at=now,
         size=max(each.item.size, len(each.raw)),
@@ -163,8 +165,10 @@ def _message(key: str, each: Incoming, ticket: str, now: datetime, archive: str,
         entry=entry_name(key),
         source_item=each.item.id[:_MAX_ID],
         text=parsed.text,
-        attachments=parsed.attachments,
-        automatic=parsed.automatic,
+        attachments=len(parsed.attachments),
+        attachment_names=parsed.attachment_names,
+        classes=" ".join(parsed.classification.kinds),
+        reasons=parsed.reason_lines,
         problem=parsed.problem,
         segment=segment,
     )
@@ -187,5 +191,5 @@ def transactions(conversations: Sequence[Conversation]) -> Iterator[list[Convers
 
 
 def _weight(message: Message) -> int:
-    text = len(message.text) + len(message.subject) + len(message.sender) + len(message.recipients)
-    return 2 * text + _ENTITY_OVERHEAD
+    texts = (message.text, message.subject, message.sender, message.recipients, message.attachment_names)
+    return 2 * sum(map(len, (*texts, message.reasons))) + _ENTITY_OVERHEAD

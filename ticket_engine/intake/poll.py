@@ -19,8 +19,8 @@ from ticket_engine.errors import (
 from ticket_engine.intake.checkpoint import Checkpoint
 from ticket_engine.intake.commit import Committed, Committer, Incoming
 from ticket_engine.intake.lease import Lease
-from ticket_engine.intake.parse import parse
 from ticket_engine.mail import Item, MailSource
+from ticket_engine.mime import parse
 from ticket_engine.records import Failure, JournalEntry, Mailbox, MessageKind, TicketType, days
 
 if TYPE_CHECKING:

@@ -5,22 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from email.utils import getaddresses
 from typing import TYPE_CHECKING
 
 from ticket_engine.intake.fingerprint import message_id_prefix
+from ticket_engine.mime import OWN_MESSAGE_ID
 from ticket_engine.records import Message, Ticket, is_ticket_id, spoken_ticket_id
 from ticket_engine.store.rows import Stored
 
 if TYPE_CHECKING:
-    from ticket_engine.intake.parse import Parsed
+    from ticket_engine.mime import Parsed
     from ticket_engine.store.tickets import TicketTable
 
 # A thread lists its ancestors nearest first; the nearest and the root find the ticket, or nothing does.
 _NEAREST = 7
-# What a subject says ("[#0Q2M4N7KXABC]"), and what begins the Message-ID of a notification about a ticket.
+# What a subject says ("[#0Q2M4N7KXABC]").
 _CODE = re.compile(r"\[#([0-9A-Za-z]{12})\]")
-_OWN_MESSAGE_ID = re.compile(r"<ticket\.([0-9A-Za-z]{12})\.[^<>@]*@")
 # Who takes part in a ticket is read from so many of its messages, the first and the last ones.
 _ENDS = 20
 _LONGEST_CHAIN = 20
@@ -80,31 +79,25 @@ class Threads:
         return None if found is None or found.record.messages >= MAX_MESSAGES else found
 
     def takes_part(self, sender: str, ticket: Ticket) -> bool:
-        """Whether this sender is a sender, a recipient or the admin of a ticket."""
-        addresses = addresses_of(sender)
-        if len(addresses) != 1 or addresses == {self._own_address}:
-            # Every mail of the mailbox names its own address, and a list of senders is nobody.
+        """Whether this address is a sender's, a recipient's or the admin's of a ticket."""
+        if not sender or sender == self._own_address:
+            # Every mail of the mailbox names its own address.
             return False
-        if addresses & self._admins or addresses <= addresses_of(ticket.assignee, ticket.sender):
+        if sender in self._admins or sender in {ticket.assignee.casefold(), ticket.sender_address}:
             return True
         keys = ticket.message_keys
         ends = dict.fromkeys([*keys[:_ENDS], *keys[-_ENDS:]])
-        return any(addresses <= people_of(each) for each in self._tickets.messages_by_key(self._mailbox_id, [*ends]))
-
-
-def addresses_of(*headers: str) -> set[str]:
-    """The mail addresses in these header values, case-folded."""
-    return {address.casefold() for _, address in getaddresses([each for each in headers if each]) if "@" in address}
+        return any(sender in people_of(each) for each in self._tickets.messages_by_key(self._mailbox_id, [*ends]))
 
 
 def people_of(message: Message) -> set[str]:
     """The addresses of a message's sender and recipients."""
-    return addresses_of(message.sender, message.recipients)
+    return {message.sender_address, *message.recipients.split(", ")} - {""}
 
 
 def code_in(parsed: Parsed) -> str:
     """The id of the ticket that a mail names: in its subject, or by answering a notification; empty when none."""
-    candidates = [*_CODE.findall(parsed.subject), *_OWN_MESSAGE_ID.findall(" ".join(parsed.references))]
+    candidates = [*_CODE.findall(parsed.subject), *OWN_MESSAGE_ID.findall(" ".join(parsed.references))]
     return next((each for each in map(spoken_ticket_id, candidates) if is_ticket_id(each)), "")
 
 
@@ -166,8 +159,7 @@ class _Page:
             other = self._local.get(reference)
             if other is not None and other != key:
                 parent = self._page[other]
-                people = addresses_of(parent.sender, parent.recipients)
-                if not joined or addresses_of(self._page[key].sender) <= people:
+                if not joined or self._page[key].author in {parent.sender.address, *parent.addressed}:
                     self._unite(key, other)
                     joined = True
             elif self._known.get(reference):
@@ -183,7 +175,7 @@ class _Page:
         stored = self._threads.stored(ticket_id)
         if stored is None:
             return False
-        if as_participant and not self._threads.takes_part(self._page[key].sender, stored.record):
+        if as_participant and not self._threads.takes_part(self._page[key].author, stored.record):
             return False
         self._tickets.setdefault(self._root(key), {})[stored.record.id] = stored
         return True

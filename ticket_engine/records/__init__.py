@@ -24,6 +24,7 @@ from ticket_engine.records.state import (
 )
 from ticket_engine.records.ticket import (
     EventKind,
+    MailClass,
     Message,
     MessageKind,
     Ticket,
@@ -50,6 +51,7 @@ __all__ = [
     "Failure",
     "JournalEntry",
     "Listed",
+    "MailClass",
     "Mailbox",
     "MailboxType",
     "Message",

@@ -36,6 +36,16 @@ class MessageKind(StrEnum):
     OVERSIZE = "oversize"
 
 
+class MailClass(StrEnum):
+    """What kind of mail it is where no person wrote it, or nobody should answer it; the weightiest first."""
+
+    LOOP = "loop"
+    BOUNCE = "bounce"
+    SPAM = "spam"
+    AUTOMATIC = "automatic"
+    LIST = "list"
+
+
 @dataclass(frozen=True)
 class Ticket:
     """A ticket: one conversation.
@@ -57,6 +67,7 @@ class Ticket:
     messages: int = 1
     automatic: bool = False
     unparsed: bool = False
+    sender_address: str = ""
     segment: str = ""
     message_list: bytes = b""
     merged_into: str = ""
@@ -84,7 +95,9 @@ class Ticket:
 class Message:
     """A mail that became part of a ticket; the raw mail is ``entry`` in the ZIP ``archive``.
 
-    ``segment`` is the row of the index that holds its searchable text.
+    It holds what lists and searches need: ``text`` is the beginning of the new text, ``attachment_names`` has one
+    name a line, ``classes`` are the names of MailClass between blanks, and ``reasons`` says why, one a line. All else
+    is read from the raw mail again. ``segment`` is the row of the index that holds its searchable text.
     """
 
     key: str
@@ -102,7 +115,10 @@ class Message:
     sent_at: datetime | None = None
     text: str = ""
     attachments: int = 0
-    automatic: str = ""
+    attachment_names: str = ""
+    sender_address: str = ""
+    classes: str = ""
+    reasons: str = ""
     problem: str = ""
     segment: str = ""
 

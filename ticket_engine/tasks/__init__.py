@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from ticket_engine.intake.parse import Parsed
+from ticket_engine.mime import Parsed
 from ticket_engine.records import Task, Ticket, TicketType
 from ticket_engine.tasks import simple_storage
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ticket_engine.records import Ticket, TicketType
 
 if TYPE_CHECKING:
-    from ticket_engine.intake.parse import Parsed
+    from ticket_engine.mime import Parsed
 
 
 def open_ticket(ticket_id: str, ticket_type: TicketType, first: Parsed, now: datetime) -> Ticket:
@@ -18,9 +18,10 @@ def open_ticket(ticket_id: str, ticket_type: TicketType, first: Parsed, now: dat
         ticket_type=ticket_type.id,
         task=ticket_type.task,
         subject=first.subject or "(no subject)",
-        sender=first.sender,
+        sender=first.sender_line,
+        sender_address=first.sender.address,
         assignee=ticket_type.admin_email,
         created_at=now,
         updated_at=now,
-        automatic=bool(first.automatic),
+        automatic=first.automatic,
     )

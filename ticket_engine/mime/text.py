@@ -1,0 +1,58 @@
+"""The text of a mail for a reader: text parts unfolded (RFC 3676) and in clean characters, or HTML turned into text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from ticket_engine.mime.html import MAX_HTML, html_to_text
+from ticket_engine.mime.structure import Part
+
+# What a table refuses or a terminal obeys; tabs and line ends stay.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\u202d\u202e]+")
+_BLANK_LINES = re.compile(r"\n{3,}")
+_QUOTES = re.compile(r">*")
+_SIGNATURE = "-- "
+
+
+def reader_text(raw: bytes, parts: Iterable[Part], limit: int) -> str:
+    """The text of these parts in order, of which at most ``limit`` octets of each text part are read."""
+    return tidy("\n\n".join(filter(None, (part_text(raw, part, limit) for part in parts))))
+
+
+def part_text(raw: bytes, part: Part, limit: int) -> str:
+    """The text of a text or HTML part."""
+    from ticket_engine.mime.charsets import decode
+
+    wanted = min(limit * 32, MAX_HTML) if part.type == "text/html" else limit
+    text = decode(part.content(raw, wanted), part.charset)
+    if part.type == "text/html":
+        return html_to_text(text)
+    if part.parameters.get("format", "").lower() == "flowed":
+        return unflowed(text, delete_space=part.parameters.get("delsp", "").lower() == "yes")
+    return text
+
+
+def tidy(text: str) -> str:
+    """The text without control characters, trailing blanks and rows of blank lines; line ends are line feeds."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    clean = "\n".join(line.rstrip(" \t\xa0") for line in _UNPRINTABLE.sub("", lines).split("\n"))
+    return _BLANK_LINES.sub("\n\n", clean).strip("\n ")
+
+
+def unflowed(text: str, *, delete_space: bool = False) -> str:
+    """The paragraphs of format=flowed text, each on one line; quotations keep their ``>`` (RFC 3676, section 4)."""
+    paragraphs: list[list[str]] = []
+    flowing = False
+    depth = 0
+    for line in text.replace("\r\n", "\n").split("\n"):
+        match = _QUOTES.match(line)
+        quotes = match.end() if match else 0
+        content = line[quotes:].removeprefix(" ")
+        signature = content == _SIGNATURE
+        if not (flowing and quotes == depth and not signature):
+            paragraphs.append([f"{'>' * quotes} "] if quotes else [])
+        flowing = content.endswith(" ") and not signature
+        paragraphs[-1].append(content[:-1] if flowing and delete_space else content)
+        depth = quotes
+    return "\n".join(map("".join, paragraphs))
