@@ -28,7 +28,8 @@ DOMAIN = "contoso.example"
 class DevCloud:
     """A small cloud of its own below ``folder``; a context manager.
 
-    ``host`` starts the functions host too; ``settings`` are app settings that differ from devcloud's.
+    ``host`` starts the functions host too; ``settings`` are app settings that differ from devcloud's;
+    ``mail_password`` opens the mail server to programs that know no OAuth.
     """
 
     def __init__(
@@ -37,10 +38,12 @@ class DevCloud:
         host: bool = False,
         folder: Path | None = None,
         settings: Mapping[str, str] | None = None,
+        mail_password: str = "",
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._wants_host = host
         self._settings = dict(settings or {})
+        self._mail_password = mail_password
         self._say = say
         self._given_folder = folder
         self._stack = ExitStack()
@@ -150,7 +153,7 @@ class DevCloud:
         self._stack.callback(self.storage.stop)
         self._create_storage()
         self._say("Starting the mail server (Dovecot)")
-        self.mail = MailServer(self.folder / "dovecot", self.certificates, self._issuers())
+        self.mail = MailServer(self.folder / "dovecot", self.certificates, self._issuers(), self._mail_password)
         self._stack.callback(self.mail.stop)
         self.entra.keys.write_public_keys(self.mail.keys)
         self._start_host()

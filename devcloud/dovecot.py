@@ -1,4 +1,4 @@
-"""Dovecot with POP3 and IMAP over TLS, XOAUTH2 only; it checks our tokens' signatures itself."""
+"""Dovecot with POP3 and IMAP over TLS and XOAUTH2; it checks our tokens' signatures itself."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ssl_cert = <{certificate}
 ssl_key = <{key}
 ssl_min_protocol = TLSv1.2
 disable_plaintext_auth = yes
-auth_mechanisms = xoauth2 oauthbearer
+auth_mechanisms = xoauth2 oauthbearer{plain}
 auth_username_format = %Lu
 mail_location = maildir:{mail}/%u
 mail_max_userip_connections = 1000
@@ -44,6 +44,7 @@ passdb {{
   mechanisms = xoauth2 oauthbearer
   args = {folder}/oauth2-shared.conf.ext
 }}
+{password}
 userdb {{
   driver = static
   args = uid={mail_uid} gid={mail_gid} home={mail}/%u
@@ -89,6 +90,15 @@ service imap {{
 }}
 """
 
+_SHARED_LOGIN = """
+# For programs that know no OAuth: one password for every mailbox.
+passdb {{
+  driver = static
+  mechanisms = plain
+  args = password={password}
+}}
+"""
+
 _OAUTH2 = """
 introspection_mode = local
 local_validation_key_dict = fs:posix:prefix={keys}/
@@ -100,8 +110,14 @@ issuers = {issuers}
 class MailServer:
     """A running Dovecot; ``deliver`` is the mail transfer agent."""
 
-    def __init__(self, folder: Path, certificates: CertificateAuthority, issuers: Sequence[str]) -> None:
-        """Start it on free ports; ``keys`` is where the identity platform's public keys belong."""
+    def __init__(
+        self, folder: Path, certificates: CertificateAuthority, issuers: Sequence[str], password: str = ""
+    ) -> None:
+        """Start it on free ports; ``keys`` is where the identity platform's public keys belong.
+
+        With a ``password`` it opens every mailbox to whoever knows that, beside OAuth.
+        """
+        self._password = password
         program = shutil.which("dovecot", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
         if program is None:
             raise ProcessFailedError("Dovecot is not installed: apt-get install dovecot-pop3d dovecot-imapd")
@@ -174,6 +190,8 @@ class MailServer:
             pop3=self.pop3_port,
             imap=self.imap_port,
             users=users,
+            plain=" plain" if self._password else "",
+            password=_SHARED_LOGIN.format(password=self._password) if self._password else "",
         )
         (self.folder / "dovecot.conf").write_text(configuration)
         self._write_token_checks(issuers)

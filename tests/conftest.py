@@ -11,12 +11,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
 import pytest
 
 from devcloud.cloud import DevCloud
 from devcloud.entra import Application, User
-from devcloud.entra.browser import sign_in
+from devcloud.entra.browser import sent_back_with
 from ticket_engine.engine import Engine
 from ticket_engine.intake.poll import PollResult
 from ticket_engine.oauth import scopes
@@ -94,14 +93,7 @@ class Desk:
     def cloud_redirect(self, authorize_url: str, account: str | None = "") -> dict[str, str]:
         """Sign in at the identity platform; the parameters that the browser is sent back with."""
         account = self.address if account == "" else account
-        with httpx.Client(
-            verify=self.cloud.certificates.context(), event_hooks={"request": [_stop_at_callback]}
-        ) as web:
-            try:
-                page = sign_in(web, authorize_url, account)
-            except CallbackReached as callback:
-                return dict(callback.url.params)
-        raise AssertionError(f"no redirect to the callback, but HTTP {page.status_code}: {page.text[-300:]}")
+        return sent_back_with(self.cloud.certificates.context(), authorize_url, account)
 
     def deliver(self, *mails: bytes) -> None:
         """Deliver mails."""
@@ -119,19 +111,6 @@ class Desk:
     def messages(self) -> list[Message]:
         """The mailbox's messages."""
         return list(self.engine.stores.tickets.messages(self.id))
-
-
-class CallbackReached(Exception):  # noqa: N818 - it is where the browser got to, no accident
-    """The browser was sent to the app's callback, which does not run in this test."""
-
-    def __init__(self, url: httpx.URL) -> None:
-        super().__init__(str(url.copy_with(query=None)))
-        self.url = url
-
-
-def _stop_at_callback(request: httpx.Request) -> None:
-    if request.url.path == "/api/oauth/callback":
-        raise CallbackReached(request.url)
 
 
 @pytest.fixture
