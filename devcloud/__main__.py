@@ -14,6 +14,7 @@ from rich.table import Table
 
 from devcloud.cloud import DevCloud
 from devcloud.processes import ProcessFailedError
+from ticket_engine.cli.session import ENV_FILE
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "IMAP": f"localhost:{cloud.mail.imap_port}",
                 "CA certificate": str(cloud.certificates.bundle),
                 "Log of the app": str(cloud.host.log),
+                "Command line": f"export {ENV_FILE}={cloud.write_env_file()}",
                 **cloud.environment(),
             }
             if options.write_settings:

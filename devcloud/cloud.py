@@ -90,6 +90,13 @@ class DevCloud:
         }
         return {"WEBSITE_AUTH_ENABLED": "True", authentication.SETTING: json.dumps(configuration)}
 
+    def write_env_file(self) -> Path:
+        """Write everything that ``ticket-engine`` needs to work with this cloud, for ``TICKET_ENGINE_ENV``."""
+        path = self.folder / "ticket-engine.env"
+        path.touch(mode=0o600)
+        path.write_text("".join(f"{name}={value}\n" for name, value in self.environment().items()))
+        return path
+
     def join(self) -> None:
         """Make this process a part of the cloud until it stops: it trusts its authority and has its identity."""
         for name, value in self._platform().items():

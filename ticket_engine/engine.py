@@ -28,8 +28,8 @@ class Engine:
     def __init__(self, settings: Settings, clock: Clock = utc_now) -> None:
         self.settings = settings
         self.clock = clock
-        self._clients = Clients(settings)
-        self.stores = Stores(self._clients)
+        self.clients = Clients(settings)
+        self.stores = Stores(self.clients)
 
     @classmethod
     def from_environment(cls) -> Engine:
@@ -39,7 +39,7 @@ class Engine:
     @cached_property
     def applications(self) -> Applications:
         """The applications' MSAL clients."""
-        credentials = Credentials(self.stores.vault, self._clients.federated_assertion)
+        credentials = Credentials(self.stores.vault, self.clients.federated_assertion)
         refusals = Refusals(self.stores.credentials, self.clock)
         return Applications(self.settings.authority_host, credentials, refusals)
 

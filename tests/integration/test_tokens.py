@@ -219,7 +219,7 @@ def test_a_vault_that_lost_the_version_gives_its_newest(desk: Any) -> None:
 
 
 def test_a_vault_without_any_token_asks_the_owner(desk: Any) -> None:
-    desk.engine._clients.secrets.begin_delete_secret(f"{desk.id}--refresh-token").wait()
+    desk.engine.clients.secrets.begin_delete_secret(f"{desk.id}--refresh-token").wait()
     with pytest.raises(TokenError, match="not-connected"):
         desk.engine.broker.rotate(desk.mailbox)
 
@@ -398,6 +398,6 @@ def test_a_hundred_days_of_polling_leave_no_gap_and_at_most_a_hundred_versions(
         desk.deliver(mail(day))
         result = desk.poll(by=engine)
         assert (result.failure, result.messages) == (None, 1), f"day {day}"
-    versions = list(engine._clients.secrets.list_properties_of_secret_versions(f"{desk.id}--refresh-token"))
+    versions = list(engine.clients.secrets.list_properties_of_secret_versions(f"{desk.id}--refresh-token"))
     assert 75 <= len(versions) <= 100 + 1, "the consent's and at most one a day"
     assert vault.refresh_token(desk.id).expires_at > cloud.clock() + timedelta(days=88)

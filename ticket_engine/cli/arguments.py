@@ -1,0 +1,57 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import click
+
+_DAYS = {"d": 1, "m": 30}
+
+
+def _completes(kind: str) -> Any:
+    def complete(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+        from ticket_engine.cli.session import Session
+
+        try:
+            stores = Session(env_file=context.find_root().params.get("env_file"), as_json=True).engine.stores
+            found = stores.mailboxes.all() if kind == "mailbox" else stores.ticket_types.all()
+        except Exception:  # noqa: BLE001 - a shell that completes wants candidates or silence
+            return []
+        return [each.id for each in found if each.id.startswith(incomplete)]
+
+    return complete
+
+
+mailbox_argument = click.argument("mailbox_id", metavar="MAILBOX", shell_complete=_completes("mailbox"))
+ticket_type_argument = click.argument("ticket_type_id", metavar="TICKET-TYPE", shell_complete=_completes("ticket-type"))
+yes_option = click.option("--yes", "-y", is_flag=True, help="Don't ask.")
+qr_option = click.option("--qr", is_flag=True, help="Show the link as a QR code too.")
+
+
+class Day(click.ParamType[datetime]):
+    """A day, such as 2027-11-24, or a time from now, such as 24m or 365d; the end of that day in UTC."""
+
+    name = "date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """The end of the day that was meant."""
+        if isinstance(value, datetime):
+            return value
+        found = _day(str(value).strip().lower())
+        if found is None:
+            takes = "a day such as 2027-11-24, or a time from now such as 365d or 24m"
+            self.fail(f"It takes {takes}; got {value!r}.", param, ctx)
+        return found
+
+
+def _day(text: str) -> datetime | None:
+    number, unit = text[:-1], text[-1:]
+    if number.isdigit() and unit in _DAYS and len(number) < len("10000"):
+        return datetime.now(UTC).replace(microsecond=0) + timedelta(days=int(number) * _DAYS[unit])
+    for form in ("%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y"):
+        with suppress(ValueError):
+            return datetime.strptime(text, form).replace(hour=23, minute=59, second=59, tzinfo=UTC)
+    return None

@@ -1,0 +1,152 @@
+"""What a command prints: JSON for programs, tables for people, lines that survive a pipe and a narrow terminal."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Any
+
+import click
+
+_GAP = "  "
+
+
+class Output:
+    """Where a command's results go: always to stdout; remarks and progress to stderr."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+
+    def json(self, value: Any) -> None:
+        """Print a value as JSON."""
+        click.echo(json.dumps(plain(value), indent=2 if sys.stdout.isatty() else None))
+
+    def line(self, text: str = "", **style: Any) -> None:
+        """Print a line of the result."""
+        click.echo(click.style(text, **style) if style else text)
+
+    def note(self, text: str, **style: Any) -> None:
+        """Print a remark, which is no part of the result; a program that asked for JSON gets none."""
+        if not self.as_json:
+            click.echo(click.style(text, **style) if style else text, err=True)
+
+    def done(self, text: str) -> None:
+        """Say that something was done."""
+        self.note(text, fg="green")
+
+    def next_step(self, text: str) -> None:
+        """Say what to do next."""
+        self.note(f"Next: {text}")
+
+    def table(self, headings: Sequence[str], rows: Sequence[Sequence[str]], empty: str) -> None:
+        """Print rows in columns; where the terminal is too narrow for them, each row as a block."""
+        if not rows:
+            self.note(empty)
+            return
+        widths = [max(len(cell) for cell in column) for column in zip(headings, *rows, strict=True)]
+        width = sum(widths) + len(_GAP) * (len(widths) - 1)
+        if sys.stdout.isatty() and width > shutil.get_terminal_size().columns:
+            for number, row in enumerate(rows):
+                if number:
+                    click.echo()
+                self.pairs(zip(headings, row, strict=True))
+            return
+        for number, row in enumerate((headings, *rows)):
+            cells = (cell.ljust(size) for cell, size in zip(row, widths, strict=True))
+            self.line(_GAP.join(cells).rstrip(), **({"bold": True} if number == 0 else {}))
+
+    def pairs(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Print names with their values, one a line; empty values are left out."""
+        known = [(name, value) for name, value in pairs if value]
+        width = max((len(name) for name, _ in known), default=0)
+        for name, value in known:
+            click.echo(f"{click.style(name.ljust(width), bold=True)}{_GAP}{value}")
+
+    def confirm(self, question: str, *, yes: bool) -> None:
+        """Ask before something that can't be taken back; ``yes`` is the answer that came with the command.
+
+        Raises:
+            click.UsageError: there is no terminal to ask at.
+            click.Abort: the answer was no.
+        """
+        if yes:
+            return
+        if self.as_json or not sys.stdin.isatty():
+            raise click.UsageError(f"{question} There is no terminal to ask at: add --yes if you mean it.")
+        click.confirm(question, abort=True, err=True)
+
+    @contextmanager
+    def progress(self, label: str, total: int | None) -> Iterator[Any]:
+        """A progress bar on stderr, where that is a terminal; the value's ``advance(n)`` moves it."""
+        if self.as_json or not sys.stderr.isatty():
+            yield _Silent()
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task(label, total=total)
+            yield _Bar(bar, task)
+
+
+class _Silent:
+    def advance(self, count: int = 1) -> None:
+        """Nobody looks."""
+
+
+class _Bar:
+    def __init__(self, bar: Any, task: Any) -> None:
+        self._bar, self._task = bar, task
+
+    def advance(self, count: int = 1) -> None:
+        """Move the bar."""
+        self._bar.advance(self._task, count)
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON knows it: records as objects, times in ISO 8601, durations in seconds, no bytes."""
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json")
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {str(name): plain(each) for name, each in value.items() if not isinstance(each, bytes)}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(each) for each in value]
+    return _scalar(value)
+
+
+def _scalar(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value.total_seconds() if isinstance(value, timedelta) else value
+
+
+def ago(lag: timedelta | None) -> str:
+    """A duration as people say it: 45 s, 12 min, 3 h, 4 d."""
+    if lag is None:
+        return "never"
+    seconds = max(0, int(lag.total_seconds()))
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def moment(at: datetime | None) -> str:
+    """A time in the reader's zone, to the minute."""
+    return "" if at is None else f"{at.astimezone():%Y-%m-%d %H:%M}"
+
+
+def day(at: datetime | None) -> str:
+    """A day in the reader's zone."""
+    return "" if at is None else f"{at.astimezone():%Y-%m-%d}"
