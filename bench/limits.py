@@ -12,7 +12,7 @@ import requests
 
 from bench.mails import mails
 from bench.site import Line, Site
-from ticket_engine.intake.parse import parse
+from ticket_engine.mime import parse
 from ticket_engine.records import Message, MessageKind
 from ticket_engine.store.entities import to_entity
 
@@ -69,7 +69,7 @@ def _messages(count: int) -> Iterator[Message]:
             kind=MessageKind.PARSED,
             message_id=parsed.message_id,
             subject=parsed.subject,
-            sender=parsed.sender,
+            sender=parsed.sender_line,
             recipients="support@contoso.example",
             received_at=datetime.now(UTC),
             size=len(raw),
