@@ -10,8 +10,11 @@ from urllib.parse import urlencode
 from markupsafe import Markup
 
 from console.chart import bars
+from ticket_engine.oauth.expiry import WARN_AT
 from ticket_engine.records import days
 
+# From here on the watch over what ends warns, too.
+SOON = timedelta(days=max(WARN_AT))
 _KILO = 1024
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
@@ -65,9 +68,10 @@ def query(values: Mapping[str, Any] | None = None, **more: Any) -> str:
     return urlencode([(name, str(value)) for name, value in every.items() if value not in (None, "", False)])
 
 
-def left(time: timedelta) -> str:
-    """What is left of something that ends: ``12 days``, ``3 h``, or that it has ended."""
-    return span(time.total_seconds()) if time > timedelta() else "ended"
+def left(time: timedelta) -> Markup:
+    """What is left of something that ends: ``12 days``, ``3 h``, or that it has ended; marked when that is soon."""
+    text = span(time.total_seconds()) if time > timedelta() else "ended"
+    return Markup('<strong class="soon">{}</strong>').format(text) if time < SOON else Markup("{}").format(text)
 
 
 def daily(text: str, today: date) -> Markup:

@@ -39,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             accounts = [cloud.add_account(name) for name in ("support", "billing")]
             facts = {
                 "App": f"{cloud.app_url}/api/health",
+                "Console": f"{cloud.console_url} (sign in as {cloud.operator.upn} or {cloud.agent.upn})",
                 "Redirect URL": cloud.redirect_url,
                 "Tenant id": cloud.tenant.id,
                 "Client id": application.client_id,

@@ -182,6 +182,8 @@ class DevCloud:
         self.console = self.entra.add_application(
             "Ticket Engine console", self.tenant, [self.app_url + authentication.CALLBACK_PATH]
         )
+        self.operator = self.add_person("operator", "Operator")
+        self.agent = self.add_person("agent", "Agent")
         if self._wants_host:
             self._say("Starting the functions host")
             self.host.start(self.environment() | self.authentication())

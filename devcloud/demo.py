@@ -190,8 +190,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _stay(cloud: DevCloud, console: Console) -> None:
-    console.print(f"\nThe app serves at {cloud.app_url}/api/health; its log is {cloud.host.log}.", highlight=False)
-    console.print("Timers run every 10 minutes. Ctrl-C stops everything.")
+    console.print(
+        f"\nThe app's log is {cloud.host.log}. Timers run every 10 minutes. Ctrl-C stops everything.", highlight=False
+    )
+    console.print(
+        f"Open the console and sign in as {cloud.operator.upn} with one click "
+        "(the browser asks about devcloud's own certificate first):"
+    )
+    console.print(f"\n  {cloud.console_url}\n", highlight=False, style="bold")
     signal.pause()
 
 

@@ -157,7 +157,8 @@ class Entra:
         tenant = self.directory.tenant(request.path_params["tenant"])
         users = [user for user in self.directory.users if _may_sign_in(user, application, tenant)]
         hint = query.get("login_hint", "").lower()
-        users.sort(key=lambda user: (user.upn.lower() != hint, user.upn))
+        # Who was meant comes first, then who has a role in the application.
+        users.sort(key=lambda user: (user.upn.lower() != hint, user.upn.lower() not in application.roles, user.upn))
         action = f"/{request.path_params['tenant']}/oauth2/v2.0/login"
         return HTMLResponse(pages.pick_account(action, application.name, [user.upn for user in users], query))
 

@@ -37,8 +37,6 @@ def cloud() -> Iterator[DevCloud]:
     """An empty system with the functions host, for this file alone."""
     with DevCloud(host=True) as running:
         running.join()
-        running.add_person("olga", "Operator")
-        running.add_person("alex", "Agent")
         running.add_person("nobody")
         yield running
 

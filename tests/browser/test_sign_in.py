@@ -17,13 +17,13 @@ def web(cloud: DevCloud) -> httpx.Client:
 
 
 def test_an_operator_signs_in_and_sees_who_they_are(signed_in: Callable[..., Page]) -> None:
-    page = signed_in("olga")
+    page = signed_in("operator")
     expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
-    expect(page.locator(".who")).to_contain_text("olga@contoso.example")
+    expect(page.locator(".who")).to_contain_text("operator@contoso.example")
 
 
 def test_the_sign_in_leads_back_to_the_page_that_was_asked_for(cloud: DevCloud, signed_in: Callable[..., Page]) -> None:
-    page = signed_in("olga", "/nowhere?a=1")
+    page = signed_in("operator", "/nowhere?a=1")
     assert page.url == f"{cloud.console_url}/nowhere?a=1"
     expect(page.get_by_role("heading", level=1)).to_have_text("There is no such page")
 
@@ -36,7 +36,7 @@ def test_someone_without_a_role_is_told_whom_to_ask_and_sees_nothing(signed_in: 
 
 
 def test_signing_out_ends_the_session(cloud: DevCloud, signed_in: Callable[..., Page]) -> None:
-    page = signed_in("olga")
+    page = signed_in("operator")
     page.get_by_role("link", name="Sign out").click()
     expect(page.get_by_text("You have signed out.")).to_be_visible()
     page.goto(cloud.console_url)
@@ -44,7 +44,11 @@ def test_signing_out_ends_the_session(cloud: DevCloud, signed_in: Callable[..., 
 
 
 def test_headers_that_a_client_sends_name_nobody(web: httpx.Client) -> None:
-    forged = {"X-MS-CLIENT-PRINCIPAL-ID": "1", "X-MS-CLIENT-PRINCIPAL-NAME": "olga", "X-MS-CLIENT-PRINCIPAL-IDP": "aad"}
+    forged = {
+        "X-MS-CLIENT-PRINCIPAL-ID": "1",
+        "X-MS-CLIENT-PRINCIPAL-NAME": "operator",
+        "X-MS-CLIENT-PRINCIPAL-IDP": "aad",
+    }
     answer = web.get("/api/console", headers=forged)
     assert answer.status_code == 302
     assert answer.headers["Location"].startswith("/.auth/login/aad?")
@@ -55,7 +59,7 @@ def test_headers_that_a_client_sends_name_nobody(web: httpx.Client) -> None:
 )
 def test_a_sign_in_never_leads_to_another_site(cloud: DevCloud, web: httpx.Client, elsewhere: str) -> None:
     page = sign_in(
-        web, f"/.auth/login/aad?post_login_redirect_uri={quote(elsewhere, safe='')}", f"olga@{cloud.tenant.domain}"
+        web, f"/.auth/login/aad?post_login_redirect_uri={quote(elsewhere, safe='')}", f"operator@{cloud.tenant.domain}"
     )
     assert str(page.url).startswith(cloud.app_url)
 
@@ -67,7 +71,7 @@ def test_consent_callback_and_health_need_no_sign_in(web: httpx.Client) -> None:
 
 
 def test_nothing_loads_from_elsewhere(cloud: DevCloud, signed_in: Callable[..., Page]) -> None:
-    page = signed_in("olga")
+    page = signed_in("operator")
     requested: list[str] = []
     page.on("request", lambda request: requested.append(request.url))
     page.reload()
@@ -78,5 +82,5 @@ def test_nothing_loads_from_elsewhere(cloud: DevCloud, signed_in: Callable[..., 
 def test_a_browser_without_script_gets_every_page(cloud: DevCloud, new_context: Callable[..., BrowserContext]) -> None:
     page = new_context(java_script_enabled=False).new_page()
     page.goto(cloud.console_url)
-    page.get_by_role("button", name="olga@").click()
+    page.get_by_role("button", name="operator@").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Overview")

@@ -18,7 +18,7 @@ def test_from_an_empty_system_to_a_closed_ticket(
     cloud: DevCloud, application: Any, signed_in: Callable[..., Page], new_context: Callable[..., BrowserContext]
 ) -> None:
     address = cloud.add_account("support")
-    page = signed_in("olga")
+    page = signed_in("operator")
     expect(page.get_by_role("heading", name="No mailbox yet")).to_be_visible()
 
     # Add a mailbox, as the empty page says.
@@ -59,4 +59,4 @@ def test_from_an_empty_system_to_a_closed_ticket(
     expect(page.get_by_role("status")).to_have_text("The ticket type was added.")
     for entry in ("added", "A client secret was stored", "A consent link was made", "Ticket type support-requests"):
         expect(page.locator(".timeline")).to_contain_text(entry)
-    expect(page.locator(".timeline li", has_text="A consent link was made")).to_contain_text("olga@contoso.example")
+    expect(page.locator(".timeline li", has_text="A consent link was made")).to_contain_text("operator@contoso.example")

@@ -61,7 +61,7 @@ def test_ctrl_c_stops_everything() -> None:
     )
     assert running.stdout is not None
     for line in running.stdout:
-        if "Ctrl-C stops everything" in line:
+        if "/api/console" in line:
             break
     assert children_of_devcloud(marker)
     running.send_signal(signal.SIGINT)
