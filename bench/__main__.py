@@ -14,10 +14,12 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench import backlog
+from bench import backlog, fleet, single
 from bench.peers import missing
 from bench.site import Site
 
+_PARTS = ("start", "single", "backlog", "fleet")
+_PROTOCOLS = ("POP3", "IMAP")
 _FIRST_LINE = "The whole process of each program, from start to end; the median of {runs} runs."
 
 
@@ -27,16 +29,25 @@ def _run(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     def say(text: str) -> None:
         console.print(f"[dim]{time.monotonic() - started:6.0f} s[/dim]  {text}", highlight=False)
 
-    with Site() as site:
-        alone, together = backlog.azurite_limits(site, options.runs, say)
-        figures = backlog.measure(site, options.mails, options.runs, say)
-    return {
+    result: dict[str, Any] = {
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
         "runs": options.runs,
-        "azurite_entities_per_second": alone,
-        "azurite_with_sdk_entities_per_second": together,
-        "backlog": [asdict(each) for each in figures],
     }
+    wanted = options.only or _PARTS
+    with Site() as site:
+        if "start" in wanted:
+            result["start"] = single.start(say)
+        if "single" in wanted:
+            result["idle"] = {each: single.idle(site, each, say) for each in _PROTOCOLS}
+            result["large_mail"] = {each: single.large_mail(site, each, say) for each in _PROTOCOLS}
+        if "backlog" in wanted:
+            alone, together = backlog.azurite_limits(site, options.runs, say)
+            result["azurite_entities_per_second"] = alone
+            result["azurite_with_sdk_entities_per_second"] = together
+            result["backlog"] = [asdict(each) for each in backlog.measure(site, options.mails, options.runs, say)]
+        if "fleet" in wanted:
+            result["fleet"] = fleet.measure(site, options.mailboxes, say)
+    return result
 
 
 def table(result: dict[str, Any]) -> Table:
@@ -52,17 +63,35 @@ def table(result: dict[str, Any]) -> Table:
 
 
 def notes(result: dict[str, Any]) -> list[str]:
-    """What our figures say beside the limits."""
-    limit, together = result["azurite_entities_per_second"], result["azurite_with_sdk_entities_per_second"]
-    lines = [f"Azurite in transactions of 100: {limit:,.0f} entities/s alone, {together:,.0f} with the SDK."]
+    """What our figures say beside the limits, a line each."""
+    return [*_of_the_process(result), *_of_the_backlog(result), *_of_the_fleet(result)]
+
+
+def _of_the_process(result: dict[str, Any]) -> list[str]:
+    lines = []
+    if "start" in result:
+        lines.append(f"Loading the app takes {result['start']['ratio']:.2f} times as long as azure.functions alone.")
+    for protocol, each in result.get("idle", {}).items():
+        requests = ", ".join(f"{count:g} {kind}" for kind, count in sorted(each["requests"].items()))
+        lines.append(f"An idle poll over {protocol}: {each['cpu_ms']:.1f} ms of CPU; requests: {requests}.")
+    for protocol, each in result.get("large_mail", {}).items():
+        lines.append(f"A mail of 50 MB over {protocol}: peak {each['peak_mib']:.0f} MiB.")
+    return lines
+
+
+def _of_the_backlog(result: dict[str, Any]) -> list[str]:
+    if "backlog" not in result:
+        return []
+    alone, together = result["azurite_entities_per_second"], result["azurite_with_sdk_entities_per_second"]
+    lines = [f"Azurite in transactions of 100: {alone:,.0f} entities/s alone, {together:,.0f} with the SDK."]
     for each in result["backlog"]:
         if each["name"] != backlog.OURS:
             continue
         more = each["more"]
         line = (
-            f"{each['line']}: {more['entities_per_second'] / limit:.0%} of Azurite alone, "
+            f"{each['line']}: {more['entities_per_second'] / alone:.0%} of Azurite alone, "
             f"{more['entities_per_second'] / together:.0%} of Azurite with the SDK, "
-            f"{more['storage_operations_per_mail']:.3f} storage operations, {more['cpu_ms_per_mail']:.2f} ms of CPU "
+            f"{more['storage_operations_per_mail']:.3f} storage operations and {more['cpu_ms_per_mail']:.2f} ms of CPU "
             f"a mail, peak {more['peak_mib']:.0f} MiB"
         )
         share = more.get("share_of_line")
@@ -70,15 +99,28 @@ def notes(result: dict[str, Any]) -> list[str]:
     return lines
 
 
+def _of_the_fleet(result: dict[str, Any]) -> list[str]:
+    if "fleet" not in result:
+        return []
+    each = result["fleet"]
+    line = (
+        f"{each['mailboxes']:,} idle mailboxes, {each['threads']} threads: {each['seconds']:.1f} s, "
+        f"{each['share_of_ideal']:.0%} of the ideal; peak {each['peak_mib']:.0f} MiB."
+    )
+    return [line]
+
+
 def main() -> int:
     """Measure; 1 when a program that the figures stand beside is missing."""
     parser = argparse.ArgumentParser(prog="script/bench", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument("--mails", type=int, default=10_000, help="how many mails the backlog holds")
+    parser.add_argument("--mailboxes", type=int, default=1_000, help="how many mailboxes the fleet has")
+    parser.add_argument("--only", action="append", choices=_PARTS, help="measure this part; may be given again")
     parser.add_argument("--runs", type=int, default=3, help="how often each is measured; the median counts")
     options = parser.parse_args()
     absent = missing()
-    if absent:
+    if absent and "backlog" in (options.only or _PARTS):
         print(f"script/bench installs what is missing here: {' '.join(absent)}", file=sys.stderr)
         return 1
     result = _run(options, Console(stderr=True))
@@ -86,7 +128,8 @@ def main() -> int:
         print(json.dumps(result, indent=2))
         return 0
     console = Console(width=None if sys.stdout.isatty() else 120)
-    console.print(table(result))
+    if "backlog" in result:
+        console.print(table(result))
     for line in notes(result):
         console.print(line, highlight=False)
     return 0

@@ -93,7 +93,7 @@ def _round(
 def _ours(site: Site, line: Line, address: str, count: int) -> tuple[float, dict[str, Any]]:
     mailbox = site.mailbox(address, line)
     started = time.perf_counter()
-    result = site.work(mailbox)
+    result = site.work("backlog", mailbox)
     seconds = time.perf_counter() - started
     if result["messages"] != count:
         raise RuntimeError(f"{result['messages']} messages of {count} mails over {line}")

@@ -2,6 +2,7 @@
 
 It passes octets on after half the round-trip time in each direction, whatever their number. With ``--hide-pipelining``
 it ends the TLS and takes PIPELINING out of the server's capabilities (RFC 2449), as Exchange Online has none.
+With ``--slow-login`` each session waits before its first octet, as logins at Exchange Online take seconds.
 """
 
 from __future__ import annotations
@@ -56,6 +57,7 @@ async def _serve(options: argparse.Namespace) -> None:
     delay = options.rtt / 2_000
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(options.slow_login)
         name = "localhost" if outer else None
         up_reader, up_writer = await asyncio.open_connection("127.0.0.1", options.to, ssl=outer, server_hostname=name)
         down = _pass_on(up_reader, writer, delay, hide=options.hide_pipelining)
@@ -73,6 +75,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True, help="where clients connect")
     parser.add_argument("--to", type=int, required=True, help="the server's port")
     parser.add_argument("--rtt", type=float, default=0.0, help="round-trip time in milliseconds")
+    parser.add_argument("--slow-login", type=float, default=0.0, help="seconds that a login takes longer")
     parser.add_argument("--hide-pipelining", action="store_true")
     parser.add_argument("--cert", type=Path, help="the certificate to end TLS with (PEM)")
     parser.add_argument("--key", type=Path)

@@ -28,11 +28,15 @@ _PASSWORD = "bench"  # noqa: S105 - of mailboxes that live for minutes
 
 @dataclass(frozen=True)
 class Line:
-    """A way to the mail server: protocol, round-trip time in milliseconds, and whether POP3 announces PIPELINING."""
+    """A way to the mail server: protocol, round-trip time in milliseconds, whether POP3 announces PIPELINING.
+
+    ``slow_login`` are seconds that each login takes longer.
+    """
 
     protocol: str
     rtt: int = 0
     pipelining: bool = True
+    slow_login: float = 0.0
 
     def __str__(self) -> str:
         """Its name in tables."""
@@ -76,7 +80,7 @@ class Site:
     def port(self, line: Line) -> int:
         """Where a client connects to use this line."""
         server = self.cloud.mail.pop3_port if line.protocol == "POP3" else self.cloud.mail.imap_port
-        if line.rtt == 0 and line.pipelining:
+        if line == Line(line.protocol):
             return server
         if line not in self._ports:
             self._ports[line] = self._start_proxy(line, server)
@@ -124,7 +128,7 @@ class Site:
     def _start_proxy(self, line: Line, server: int) -> int:
         (port,) = free_ports(1)
         command: list[str] = [sys.executable, "-m", "bench.proxy", "--port", str(port), "--to", str(server)]
-        command += ["--rtt", str(line.rtt)]
+        command += ["--rtt", str(line.rtt), "--slow-login", str(line.slow_login)]
         if not line.pipelining:
             certificates = self.cloud.certificates
             command += ["--hide-pipelining", "--cert", str(certificates.server_certificate)]

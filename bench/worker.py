@@ -1,4 +1,4 @@
-"""``python -m bench.worker MAILBOX``: one worker process that polls a mailbox to its end; prints what it took as JSON.
+"""``python -m bench.worker``: one worker process that polls a mailbox; prints what it took as JSON.
 
 Requests are counted where they leave the process, by the service that they go to.
 """
@@ -16,7 +16,10 @@ from typing import Any
 import requests
 
 from ticket_engine.engine import Engine
+from ticket_engine.intake.poll import PollResult
 
+# A new process reads its identity's token, the mailbox's token and its libraries first.
+_WARM_UP = 3
 _SERVICES = {
     "STORAGE_TABLES_URL": "table",
     "STORAGE_BLOBS_URL": "blob",
@@ -40,32 +43,52 @@ def count_requests() -> Counter[str]:
     return counted
 
 
-def main() -> int:
-    """Poll until nothing is left; 1 when a poll failed."""
-    counted = count_requests()
-    engine = Engine.from_environment()
+def poll_to_the_end(engine: Engine, mailbox: str) -> dict[str, Any]:
+    """Poll until nothing is left; raises RuntimeError when a poll failed."""
     started = time.perf_counter()
     mails = messages = 0
     more = True
     while more:
-        result = engine.poller.poll(sys.argv[1])
-        if result.failure is not None or result.skipped:
-            print(json.dumps({"failure": result.failure.sentence if result.failure else result.skipped}))
-            return 1
+        result = _poll(engine, mailbox)
         mails, messages, more = mails + result.mails, messages + result.messages, result.more
+    return {"mails": mails, "messages": messages, "seconds": time.perf_counter() - started}
+
+
+def idle_polls(engine: Engine, mailbox: str, counted: Counter[str], polls: int) -> dict[str, Any]:
+    """What a poll that finds nothing takes once the process is warm: requests, CPU and time of one."""
+    for _ in range(_WARM_UP):
+        _poll(engine, mailbox)
+    counted.clear()
+    started, cpu = time.perf_counter(), time.process_time()
+    for _ in range(polls):
+        _poll(engine, mailbox)
+    return {
+        "requests_per_poll": {kind: count / polls for kind, count in counted.items()},
+        "cpu_ms_per_poll": (time.process_time() - cpu) / polls * 1_000,
+        "seconds_per_poll": (time.perf_counter() - started) / polls,
+    }
+
+
+def _poll(engine: Engine, mailbox: str) -> PollResult:
+    result = engine.poller.poll(mailbox)
+    if result.failure is not None or result.skipped:
+        raise RuntimeError(result.failure.sentence if result.failure else result.skipped)
+    return result
+
+
+def main() -> int:
+    """Do what the arguments say: ``backlog MAILBOX`` or ``idle MAILBOX POLLS``."""
+    counted = count_requests()
+    engine = Engine.from_environment()
+    kind, mailbox, *more = sys.argv[1:]
+    result = idle_polls(engine, mailbox, counted, int(more[0])) if kind == "idle" else poll_to_the_end(engine, mailbox)
     used = resource.getrusage(resource.RUSAGE_SELF)
-    print(
-        json.dumps(
-            {
-                "mails": mails,
-                "messages": messages,
-                "seconds": time.perf_counter() - started,
-                "cpu_seconds": used.ru_utime + used.ru_stime,
-                "peak_mib": used.ru_maxrss / 1024,
-                "requests": counted,
-            }
-        )
-    )
+    result |= {
+        "cpu_seconds": used.ru_utime + used.ru_stime,
+        "peak_mib": used.ru_maxrss / 1024,
+        "requests": counted,
+    }
+    print(json.dumps(result))
     return 0
 
 
