@@ -20,6 +20,7 @@ from ticket_engine.operations import MailboxSetup, Overview, Probe, TicketTypeSe
 from ticket_engine.settings import Settings
 from ticket_engine.store import Stores
 from ticket_engine.store.clients import Clients
+from ticket_engine.tickets import TicketList, TicketWork
 
 
 class Engine:
@@ -101,6 +102,16 @@ class Engine:
     def ticket_type_setup(self) -> TicketTypeSetup:
         """Adding, changing and removing ticket types."""
         return TicketTypeSetup(self.stores, clock=self.clock)
+
+    @cached_property
+    def ticket_list(self) -> TicketList:
+        """Lists and searches of tickets."""
+        return TicketList(self.stores)
+
+    @cached_property
+    def tickets(self) -> TicketWork:
+        """Reading and changing tickets."""
+        return TicketWork(self.stores, clock=self.clock)
 
     @cached_property
     def overview(self) -> Overview:

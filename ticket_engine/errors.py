@@ -88,6 +88,10 @@ class NoTicketTypeError(TicketEngineError):
     """The mailbox has no ticket type, so its mail has nowhere to go."""
 
 
+class TicketNotFoundError(TicketEngineError):
+    """No ticket has this id."""
+
+
 class LeaseHeldError(TicketEngineError):
     """Another worker polls the mailbox right now."""
 

@@ -129,7 +129,7 @@ class Committer:
 
     def _list_anew(self, ticket: Ticket) -> None:
         listed = Listed.of(ticket, self._mailbox.id)
-        self._stores.segments.change(ticket.segment, lambda segment: segment.with_ticket(listed))
+        self._stores.segments.change(ticket.segment, lambda segment: segment.with_tickets([listed]))
 
 
 def _conflict() -> StorageUnavailableError:

@@ -18,6 +18,7 @@ from ticket_engine.records import (
     TicketEvent,
     TicketState,
     TicketType,
+    created_at,
     ticket_id,
 )
 from ticket_engine.store.rows import MAX_TRANSACTION_BYTES, MAX_TRANSACTION_ENTITIES
@@ -37,6 +38,8 @@ _MAX_ID = 500
 _ENTITY_OVERHEAD = 2_000
 # The service counts the request's body, whose JSON is longer than the values.
 _TRANSACTION_ROOM = MAX_TRANSACTION_BYTES // 2
+# What comes from no person; a mailing list's mails do.
+_QUIET = {MailClass.LOOP, MailClass.SPAM, MailClass.AUTOMATIC}
 # Who changed a ticket, where no person did.
 BY_MAIL = "mail"
 
@@ -98,7 +101,7 @@ class Planner:
         first = incoming[thread.keys[0]].parsed
         if thread.ticket is None:
             ticket_type = self._ticket_types[0]
-            opened = TASKS[ticket_type.task](new_id, ticket_type, first, now)
+            opened = TASKS[ticket_type.task](new_id, ticket_type, first, created_at(new_id))
             unparsed = first.kind is MessageKind.UNPARSED
             ticket, etag = replace(opened, messages=0, unparsed=unparsed, segment=segment), None
         else:
@@ -129,7 +132,8 @@ def _reopens(ticket: Ticket, mails: Sequence[Parsed]) -> bool:
     """Whether these mails open a ticket that waits or is closed: an out-of-office answer doesn't, a bounce does."""
     if ticket.state not in {TicketState.CLOSED, TicketState.PENDING}:
         return False
-    return any(not each.automatic or MailClass.BOUNCE in each.classification.kinds for each in mails)
+    kinds = [set(each.classification.kinds) for each in mails]
+    return any(MailClass.BOUNCE in each or not each & _QUIET for each in kinds)
 
 
 def _ended(ticket: Ticket, into: str, now: datetime) -> Ticket:

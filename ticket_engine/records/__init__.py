@@ -12,6 +12,7 @@ from ticket_engine.records.setup import (
     RecordError,
     Task,
     TicketType,
+    is_address,
 )
 from ticket_engine.records.state import (
     ConsentFlow,
@@ -66,6 +67,7 @@ __all__ = [
     "TicketType",
     "TokenState",
     "created_at",
+    "is_address",
     "is_ticket_id",
     "mailbox_digits",
     "spoken_ticket_id",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -81,20 +81,18 @@ class Segment:
             for row in rows
         ]
 
-    def hits(self, words: Collection[str]) -> Iterator[str]:
-        """The ticket of each message whose subject, sender or text holds all of these words (case-folded)."""
+    def hits(self, words: Collection[str]) -> list[str]:
+        """The ticket of each message, oldest first, whose subject, sender or text holds all these case-folded words."""
         text = zlib.decompress(self.texts).decode() if self.texts else ""
-        if all(word in text for word in words):
-            for each in text.split(_NEXT_TEXT):
-                ticket, _, content = each.split(_NEXT_FIELD, 2) if each else ("", "", "")
-                if ticket and all(word in content for word in words):
-                    yield ticket
+        if not text or not all(word in text for word in words):
+            return []
+        parts = (each.split(_NEXT_FIELD, 2) for each in text.split(_NEXT_TEXT))
+        return [ticket for ticket, _, content in parts if all(word in content for word in words)]
 
-    def with_ticket(self, ticket: Listed) -> Segment:
-        """The segment with this ticket as it is now."""
-        return replace(
-            self, tickets=_packed_tickets(ticket if each.id == ticket.id else each for each in self.listed())
-        )
+    def with_tickets(self, tickets: Iterable[Listed]) -> Segment:
+        """The segment with these of its tickets as they are now."""
+        current = {each.id: each for each in tickets}
+        return replace(self, tickets=_packed_tickets(current.get(each.id, each) for each in self.listed()))
 
     def without(self, *, tickets: Collection[str] = (), messages: Collection[str] = ()) -> Segment:
         """The segment without these tickets and all their texts, and without the texts of these messages (by key)."""

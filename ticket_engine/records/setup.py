@@ -80,6 +80,11 @@ def _matches(pattern: re.Pattern[str]) -> Any:
     return AfterValidator(check)
 
 
+def is_address(text: str) -> bool:
+    """Whether this is one mail address, without a display name."""
+    return _ADDRESS.match(text) is not None
+
+
 def _lower(value: str) -> str:
     return value.strip().lower()
 

@@ -71,10 +71,16 @@ class TicketTable:
         """The ticket with this id, with its ETag."""
         return self._rows.get(Ticket, mailbox_id, f"T{ticket_id}")
 
-    def tickets(self, mailbox_id: str) -> Iterator[Ticket]:
-        """A mailbox's tickets, newest first."""
-        for each in self._rows.query("PartitionKey eq @p and RowKey ge 'T' and RowKey lt 'U'", {"p": mailbox_id}):
+    def tickets(self, mailbox_id: str, *, start: str = "", stop: str = "~") -> Iterator[Ticket]:
+        """A mailbox's tickets with ids from ``start`` to before ``stop``, newest first."""
+        condition = "PartitionKey eq @p and RowKey ge @a and RowKey lt @b"
+        for each in self._rows.query(condition, {"p": mailbox_id, "a": f"T{start}", "b": f"T{stop}"}):
             yield from_entity(Ticket, each)
+
+    def together(self, mailbox_id: str, ticket_ids: Sequence[str]) -> list[Stored[Ticket]]:
+        """Those of these tickets that exist, read side by side, in their order."""
+        found = _together(ticket_ids, lambda each: self.ticket(mailbox_id, each))
+        return [each for each in found if each is not None]
 
     def messages(self, mailbox_id: str, ticket_id: str | None = None) -> Iterator[Message]:
         """A mailbox's messages in the order of their keys, or one ticket's in the order in which they came."""

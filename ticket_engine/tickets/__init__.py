@@ -1,0 +1,7 @@
+"""Working with tickets: lists and searches, changes, notes, history; one layer under command line and console."""
+
+from ticket_engine.tickets.filters import NOT_CLOSED, TicketFilter
+from ticket_engine.tickets.listing import PAGE, TicketList, TicketPage
+from ticket_engine.tickets.work import Closed, TicketView, TicketWork
+
+__all__ = ["NOT_CLOSED", "PAGE", "Closed", "TicketFilter", "TicketList", "TicketPage", "TicketView", "TicketWork"]
