@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from ticket_engine.errors import TicketEngineError
+from ticket_engine.errors import Actor, TicketEngineError
 from ticket_engine.oauth.expiry import endings
 from ticket_engine.schedule import missed
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ticket_engine.clock import Clock
-    from ticket_engine.records import Mailbox, PollState, TokenState
+    from ticket_engine.records import Failure, Mailbox, PollState, TokenState
     from ticket_engine.store import Stores
 
 # So many runs of the poll's schedule may pass before a connected mailbox counts as not polled.
@@ -37,6 +38,7 @@ class MailboxHealth:
     ok: bool
     connected: bool = False
     actor: str = ""
+    code: str = ""
     sentence: str = ""
     warnings: tuple[str, ...] = ()
 
@@ -56,7 +58,7 @@ class Health:
             mailboxes = self.mailboxes()
         except TicketEngineError:
             return Status.DOWN
-        return Status.OK if all(each.ok for each in mailboxes) else Status.DEGRADED
+        return overall(mailboxes)
 
     def mailboxes(self) -> list[MailboxHealth]:
         """Every mailbox; paused ones are ok."""
@@ -67,6 +69,11 @@ class Health:
     def judge(self, mailbox: Mailbox, token: TokenState | None, poll: PollState | None, now: datetime) -> MailboxHealth:
         """One mailbox's health from its records."""
         return judge(mailbox, token, poll, now, self._schedule)
+
+
+def overall(mailboxes: Iterable[MailboxHealth]) -> Status:
+    """Degraded when a mailbox does not work, else ok."""
+    return Status.OK if all(each.ok for each in mailboxes) else Status.DEGRADED
 
 
 def judge(
@@ -95,22 +102,28 @@ def _working(
     if token is None or token.connected_at is None or not is_connected(mailbox, token):
         failure = token.failure if token is not None else None
         if failure is not None:
-            return MailboxHealth(mailbox.id, ok=False, actor=failure.actor, sentence=failure.sentence)
+            return _failing(mailbox, failure)
         return MailboxHealth(
             mailbox.id,
             ok=False,
-            actor="mailbox owner",
+            actor=Actor.OWNER,
+            code="not-connected",
             sentence=f"Not connected: {mailbox.consenting_account} must open the consent link and sign in.",
         )
     failure = (poll.failure if poll else None) or token.failure
     if failure is not None:
-        return MailboxHealth(mailbox.id, ok=False, actor=failure.actor, sentence=failure.sentence)
+        return _failing(mailbox, failure)
     last = (poll.last_success_at if poll else None) or token.connected_at
     if missed(schedule, last, now, DEAD_AFTER_RUNS):
         return MailboxHealth(
             mailbox.id,
             ok=False,
-            actor="operator",
+            actor=Actor.OPERATOR,
+            code="not-polled",
             sentence=f"Not polled since {last:%Y-%m-%d %H:%M} UTC: check that the timer mail_poll_timer runs.",
         )
     return MailboxHealth(mailbox.id, ok=True)
+
+
+def _failing(mailbox: Mailbox, failure: Failure) -> MailboxHealth:
+    return MailboxHealth(mailbox.id, ok=False, actor=failure.actor, code=failure.code, sentence=failure.sentence)

@@ -83,7 +83,8 @@ def test_every_function_is_documented_and_every_documented_one_exists() -> None:
     table = page[page.index("## The functions") : page.index("## Consent")]
     assert set(re.findall(r"^\| `(\w+)`", table, re.MULTILINE)) == exist
     readme = (ROOT / "README.md").read_text()
-    assert exist - {"health", "mail_poll_timer", "token_refresh_timer"} <= set(re.findall(r"\w+", readme))
+    of_operators = {"health", "health_mailboxes", "metrics", "mail_poll_timer", "token_refresh_timer"}
+    assert exist - of_operators <= set(re.findall(r"\w+", readme))
 
 
 @pytest.mark.parametrize("name", [*settings.TABLES, *settings.QUEUES, settings.MAIL_CONTAINER])

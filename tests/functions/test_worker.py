@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from devcloud.cloud import DevCloud
 from devcloud.host import worker_library
 from devcloud.host.model import Function, HttpCall, QueueCall, TimerCall
 from devcloud.host.timers import next_run
 from devcloud.host.worker_library import LibraryWorker
-from ticket_engine import process
+from ticket_engine import __version__, process
 
 pytestmark = pytest.mark.skipif(
     sys.version_info < (3, 13) or not worker_library.available(),
@@ -25,8 +26,8 @@ ROOT = Path(__file__).parents[2]
 HTTP_OUT = {"direction": "OUT", "type": "http", "name": "$return"}
 
 
-def http(route: str, *methods: str) -> list[dict[str, Any]]:
-    trigger = {"direction": "IN", "type": "httpTrigger", "name": "req", "authLevel": "ANONYMOUS"}
+def http(route: str, *methods: str, level: str = "ANONYMOUS") -> list[dict[str, Any]]:
+    trigger = {"direction": "IN", "type": "httpTrigger", "name": "req", "authLevel": level}
     return [{**trigger, "route": route, "methods": list(methods) or ["GET"]}, HTTP_OUT]
 
 
@@ -49,6 +50,8 @@ EXPECTED: dict[str, list[dict[str, Any]]] = {
     "oauth_consent": http("consent/{mailbox_id}"),
     "oauth_callback": http("oauth/callback"),
     "health": http("health"),
+    "health_mailboxes": http("health/mailboxes", level="FUNCTION"),
+    "metrics": http("metrics", level="FUNCTION"),
     "console": http("console/{*path}", "GET", "POST"),
     "mail_poll_timer": [queue("OUT", "queue", "mailboxes", "mail-poll"), timer("%MAIL_POLL_SCHEDULE%")],
     "mail_poll_mailbox": [
@@ -110,6 +113,44 @@ def test_the_health_function_answers(worker: LibraryWorker, functions: dict[str,
     assert reply is not None
     assert reply.status == 200
     assert json.loads(reply.body)["status"] in {"ok", "degraded"}
+
+
+def test_the_health_of_each_mailbox_says_who_must_act(
+    worker: LibraryWorker, functions: dict[str, Function], new_desk: Callable[..., Any]
+) -> None:
+    desk = new_desk()
+    reply = worker.invoke(functions["health_mailboxes"], http_call("/api/health/mailboxes", {}, {}), "h1").reply
+    assert reply is not None
+    body = json.loads(reply.body)
+    assert (reply.status, body["status"], body["version"]) == (200, "degraded", __version__)
+    (mine,) = [each for each in body["mailboxes"] if each["mailbox"]["id"] == desk.id]
+    assert (mine["ok"], mine["actor"], mine["code"]) == (False, "mailbox owner", "not-connected")
+
+
+def test_the_metrics_function_is_read_by_prometheus_own_parser(
+    worker: LibraryWorker, functions: dict[str, Function], desk: Any
+) -> None:
+    desk.poll()
+    reply = worker.invoke(functions["metrics"], http_call("/api/metrics", {}, {}), "m1").reply
+    assert reply is not None
+    assert reply.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+    families = {each.name: each for each in text_string_to_metric_families(reply.body.decode())}
+    (ok,) = [each for each in families["ticket_engine_mailbox_ok"].samples if each.labels["mailbox"] == desk.id]
+    assert ok.value == 1
+    assert families["ticket_engine_mailbox_messages_ingested"].type == "counter"
+
+
+def test_health_is_down_and_a_scrape_fails_when_storage_does_not_answer(
+    worker: LibraryWorker, functions: dict[str, Function], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STORAGE_TABLES_URL", "https://127.0.0.1:1")
+    process.engine.cache_clear()
+    for name, path in (("health", "health"), ("health_mailboxes", "health/mailboxes"), ("metrics", "metrics")):
+        reply = worker.invoke(functions[name], http_call(f"/api/{path}", {}, {}), f"d-{name}").reply
+        assert reply is not None
+        assert reply.status == 503
+        if name == "health":
+            assert json.loads(reply.body) == {"status": "down"}
 
 
 def test_the_consent_function_redirects_and_sets_a_host_cookie(

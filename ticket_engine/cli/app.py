@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import click
 
+from ticket_engine import __version__
 from ticket_engine.cli.base import Root
 from ticket_engine.cli.session import ENV_FILE
 
 
 def _version(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
     if value:
-        from importlib.metadata import version
-
-        click.echo(f"ticket-engine {version('ticket-engine')}")
+        click.echo(f"ticket-engine {__version__}")
         context.exit()
 
 

@@ -37,7 +37,7 @@ def show(session: Session, mailbox_id: str) -> None:
     view = session.engine.overview.of(mailbox_id)
     out = session.out
     if out.as_json:
-        out.json(facts(view))
+        out.json(view.facts())
         return
     mailbox, token, poll = view.mailbox, view.token, view.poll
     out.pairs((name, readable(getattr(mailbox, name))) for name in type(mailbox).model_fields)
@@ -65,32 +65,6 @@ def show(session: Session, mailbox_id: str) -> None:
         out.line(f"Who must act: {view.health.actor}.")
     for warning in view.health.warnings:
         out.line(warning, fg="yellow")
-
-
-def facts(view: MailboxView) -> dict[str, object]:
-    """A view as JSON has it: nothing of the machine's own (leases, checkpoints, hashes)."""
-    token, poll = view.token, view.poll
-    return {
-        "mailbox": view.mailbox,
-        "connection": view.connection,
-        "ok": view.health.ok,
-        "actor": view.health.actor or None,
-        "sentence": view.health.sentence or None,
-        "warnings": view.health.warnings,
-        "connected_as": token.connected_as,
-        "connected_at": token.connected_at,
-        "token_rotated_at": token.rotated_at,
-        "token_ends_at": token.refresh_token_expires_at,
-        "secret_ends_at": token.credential_ends_at,
-        "consent_link_ends_at": token.invite_expires_at,
-        "last_poll_at": poll.last_poll_at,
-        "last_success_at": poll.last_success_at,
-        "lag_seconds": view.lag,
-        "next_poll_at": poll.next_poll_at,
-        "mails_on_server": poll.mails_on_server,
-        "messages_ingested": poll.messages_ingested,
-        "ticket_types": [each.id for each in view.ticket_types],
-    }
 
 
 def _types(view: MailboxView) -> str:

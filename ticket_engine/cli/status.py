@@ -9,7 +9,7 @@ import click
 
 from ticket_engine.cli.arguments import mailbox_argument
 from ticket_engine.cli.base import FAILED, NO_ANSWER, OK, command
-from ticket_engine.cli.mailbox_show import NO_MAILBOX, facts
+from ticket_engine.cli.mailbox_show import NO_MAILBOX
 from ticket_engine.cli.output import ago, day, moment
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def _look(session: Session) -> int:
     needy = [each for each in views if not each.health.ok]
     warned = [each for each in views if each.health.warnings]
     if session.out.as_json:
-        session.out.json({"ok": not needy, "mailboxes": [facts(each) for each in views]})
+        session.out.json({"ok": not needy, "mailboxes": [each.facts() for each in views]})
         return FAILED if needy else OK
     session.out.table(_HEADINGS, [_row(each) for each in views], NO_MAILBOX)
     for each in needy:

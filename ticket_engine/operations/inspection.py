@@ -10,13 +10,12 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from http import HTTPStatus
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
-from ticket_engine import schedule
+from ticket_engine import __version__, schedule
 from ticket_engine.records import CALLBACK_ROUTE
 from ticket_engine.settings import MAIL_CONTAINER, QUEUES, TABLES
 
@@ -189,7 +188,7 @@ class Inspection:
             yield _app(url)
 
     def _versions(self) -> Check:
-        return Check("version", Verdict.OK, f"This is ticket-engine {version('ticket-engine')}.")
+        return Check("version", Verdict.OK, f"This is ticket-engine {__version__}.")
 
 
 def _finding(error: Exception) -> str:

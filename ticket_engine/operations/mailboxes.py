@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ticket_engine.errors import Actor, ConflictError, Reaction
 from ticket_engine.operations.changes import Edited, changed, changes
 from ticket_engine.records import CredentialKind, JournalEntry, Mailbox, MailboxType, RecordError, TicketType
+from ticket_engine.records.setup import INBOX
 
 if TYPE_CHECKING:
     from ticket_engine.clock import Clock
@@ -218,7 +219,8 @@ def _event(after: Mailbox, found: list[str]) -> tuple[str, str]:
 
 
 def _inbox(mailbox: Mailbox) -> tuple[object, ...]:
-    return mailbox.host, mailbox.username.casefold()
+    folder = INBOX if mailbox.folder.casefold() == INBOX.casefold() else mailbox.folder
+    return mailbox.host, mailbox.username.casefold(), folder
 
 
 def _with_port(before: Mailbox, values: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -38,6 +38,34 @@ class MailboxView:
             return "paused"
         return "connected" if self.health.connected else "not connected"
 
+    def facts(self) -> dict[str, object]:
+        """All of it that is for people and programs outside: nothing of the machine's own, no lease, no hash."""
+        token, poll = self.token, self.poll
+        return {
+            "mailbox": self.mailbox,
+            "connection": self.connection,
+            "ok": self.health.ok,
+            "actor": self.health.actor or None,
+            "code": self.health.code or None,
+            "sentence": self.health.sentence or None,
+            "warnings": self.health.warnings,
+            "connected_as": token.connected_as,
+            "connected_at": token.connected_at,
+            "token_rotated_at": token.rotated_at,
+            "token_ends_at": token.refresh_token_expires_at,
+            "secret_ends_at": token.credential_ends_at,
+            "consent_link_ends_at": token.invite_expires_at,
+            "last_poll_at": poll.last_poll_at,
+            "last_success_at": poll.last_success_at,
+            "lag_seconds": self.lag,
+            "consecutive_failures": poll.consecutive_failures,
+            "next_poll_at": poll.next_poll_at,
+            "mails_on_server": poll.mails_on_server,
+            "messages_ingested": poll.messages_ingested,
+            "last_mail_at": poll.last_mail_at,
+            "ticket_types": [each.id for each in self.ticket_types],
+        }
+
 
 class Overview:
     """Reads views of mailboxes."""
