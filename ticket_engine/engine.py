@@ -20,7 +20,7 @@ from ticket_engine.operations import MailboxSetup, Overview, Probe, TicketTypeSe
 from ticket_engine.settings import Settings
 from ticket_engine.store import Stores
 from ticket_engine.store.clients import Clients
-from ticket_engine.tickets import TicketList, TicketWork
+from ticket_engine.tickets import RuleTrial, TicketList, TicketWork
 
 
 class Engine:
@@ -112,6 +112,11 @@ class Engine:
     def tickets(self) -> TicketWork:
         """Reading and changing tickets."""
         return TicketWork(self.stores, clock=self.clock)
+
+    @cached_property
+    def rule_trial(self) -> RuleTrial:
+        """Trying ticket types on stored mails."""
+        return RuleTrial(self.stores)
 
     @cached_property
     def overview(self) -> Overview:

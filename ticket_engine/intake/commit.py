@@ -14,7 +14,7 @@ from ticket_engine.errors import Actor, Reaction, StorageUnavailableError
 from ticket_engine.intake.fingerprint import message_key
 from ticket_engine.intake.plan import Plan, Planner, entry_name, transactions
 from ticket_engine.intake.thread import Threads
-from ticket_engine.records import Listed, Mailbox, Ticket, TicketType, ticket_id_prefix
+from ticket_engine.records import JournalEntry, Listed, Mailbox, MatchRule, Ticket, TicketType, ticket_id_prefix
 from ticket_engine.store.rows import TransactionConflictError
 from ticket_engine.store.segments import Shelf
 
@@ -57,6 +57,8 @@ class Committer:
     def __init__(self, stores: Stores, *, mailbox: Mailbox, ticket_types: Sequence[TicketType], clock: Clock) -> None:
         self._mailbox = mailbox
         self._stores = stores
+        self._clock = clock
+        self._told: set[MatchRule] = set()
         threads = Threads(
             stores.tickets,
             mailbox.id,
@@ -94,7 +96,15 @@ class Committer:
                     incoming = left | incoming
             if conflicts > _ATTEMPTS:
                 raise _conflict()
+        self._tell_late_rules()
         return Committed(tickets, messages)
+
+    def _tell_late_rules(self) -> None:
+        for rule in set(self._planner.late_rules) - self._told:
+            self._told.add(rule)
+            sentence = f"The rule '{rule}' took too long on a mail and did not match it: write a simpler pattern."
+            entry = JournalEntry(self._clock(), "rule-too-slow", sentence, Actor.OPERATOR, "rule-too-slow")
+            self._stores.journal.add(self._mailbox.id, entry)
 
     def recover(self, since: datetime) -> None:
         """Take out of the index what a poll that began then and did not end well had listed, but not committed."""

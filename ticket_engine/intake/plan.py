@@ -7,10 +7,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from ticket_engine.intake.route import Router
 from ticket_engine.records import (
     EventKind,
     Listed,
     MailClass,
+    MatchRule,
     Message,
     MessageKind,
     Segment,
@@ -62,7 +64,7 @@ class Planner:
     def __init__(self, mailbox_id: str, *, threads: Threads, ticket_types: Sequence[TicketType], clock: Clock) -> None:
         self._mailbox_id = mailbox_id
         self._threads = threads
-        self._ticket_types = ticket_types
+        self._router = Router(ticket_types)
         self._clock = clock
         self._last_id_at = datetime.fromtimestamp(0, UTC)
 
@@ -88,6 +90,11 @@ class Planner:
         segment = Segment.of(self._mailbox_id, listed, messages)
         return Plan(incoming, segment_key, segment, conversations, reopened, deferred)
 
+    @property
+    def late_rules(self) -> tuple[MatchRule, ...]:
+        """The match rules whose patterns took too long so far."""
+        return self._router.late
+
     def _conversation(
         self,
         thread: Thread,
@@ -100,7 +107,7 @@ class Planner:
     ) -> Conversation:
         first = incoming[thread.keys[0]].parsed
         if thread.ticket is None:
-            ticket_type = self._ticket_types[0]
+            ticket_type = self._router.route(first).ticket_type
             opened = TASKS[ticket_type.task](new_id, ticket_type, first, created_at(new_id))
             unparsed = first.kind is MessageKind.UNPARSED
             ticket, etag = replace(opened, messages=0, unparsed=unparsed, segment=segment), None

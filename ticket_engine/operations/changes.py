@@ -43,6 +43,8 @@ def readable(value: Any) -> str:
         return "yes" if value else "no"
     if value is None or value == "":
         return "(none)"
+    if isinstance(value, tuple):
+        return "; ".join(map(str, value)) or "(none)"
     return str(value)
 
 

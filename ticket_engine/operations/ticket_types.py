@@ -90,7 +90,11 @@ class TicketTypeSetup:
         return Edited(ticket_type, stored.etag, (), self._without_types(ticket_type.mailbox))
 
     def _without_types(self, mailbox_id: str) -> tuple[str, ...]:
-        if self._stores.ticket_types.of(mailbox_id):
+        found = self._stores.ticket_types.of(mailbox_id)
+        if found and all(each.rules for each in found):
+            last = max(found, key=lambda each: (each.priority, each.id))
+            return (f"Every ticket type of mailbox {mailbox_id} has rules now: {last.id} takes what none matches.",)
+        if found:
             return ()
         return (f"Mailbox {mailbox_id} has no ticket type now: its mail stays on the server until it gets one.",)
 

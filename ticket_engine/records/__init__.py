@@ -1,5 +1,6 @@
 """Everything that is stored in tables: what operators set up, what the machine remembers, and tickets."""
 
+from ticket_engine.records.rules import MatchRule, RuleError, RuleField, RuleMatch
 from ticket_engine.records.segment import Listed, Segment
 from ticket_engine.records.setup import (
     CALLBACK_ROUTE,
@@ -55,10 +56,14 @@ __all__ = [
     "MailClass",
     "Mailbox",
     "MailboxType",
+    "MatchRule",
     "Message",
     "MessageKind",
     "PollState",
     "RecordError",
+    "RuleError",
+    "RuleField",
+    "RuleMatch",
     "Segment",
     "Task",
     "Ticket",

@@ -7,7 +7,18 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_serializer,
+    model_validator,
+)
+
+from ticket_engine.records.rules import RULES_ACCEPT, MatchRule, RuleError, read_rules
 
 INBOX = "INBOX"
 OUTLOOK_HOST = "outlook.office365.com"
@@ -161,6 +172,9 @@ def _explain(cls: type[BaseModel], problem: dict[str, Any]) -> str:
         if name:
             return f"{name}: there is no such field; the fields are {', '.join(cls.model_fields)}"
         return str(problem["msg"]).removeprefix("Value error, ")
+    error = problem.get("ctx", {}).get("error")
+    if isinstance(error, RuleError):
+        return f"{name}: {error}"
     if problem["type"] == "missing":
         return f"{name} is missing; it takes {known.description}"
     return f"{name} takes {known.description}; got {problem['input']!r}"
@@ -264,10 +278,23 @@ class Task(StrEnum):
 
 
 class TicketType(_Record):
-    """What becomes of a mailbox's mail."""
+    """What becomes of a mailbox's mail.
+
+    Of several types of one mailbox, those with rules are asked in the order of their priority; the first without
+    rules takes the rest.
+    """
 
     id: Identifier = _accepts(ID_ACCEPTS)
     task: Task = _accepts("'Simple Storage'", default=Task.SIMPLE_STORAGE)
     name: Line = _accepts("a name of one line, at most 200 characters")
     mailbox: Identifier = _accepts("the id of a mailbox")
     admin_email: Address = _accepts("the mail address of the person who looks after these tickets")
+    rules: Annotated[tuple[MatchRule, ...], BeforeValidator(read_rules)] = _accepts(RULES_ACCEPT, default=())
+    rules_match: Literal["any", "all"] = _accepts("'any' or 'all' of the rules", default="any")
+    priority: Annotated[int, Field(ge=1, le=1000)] = _accepts(
+        "a number from 1, which is asked first, to 1000", default=100
+    )
+
+    @field_serializer("rules")
+    def _rules_as_lines(self, rules: tuple[MatchRule, ...]) -> list[str]:
+        return [str(each) for each in rules]

@@ -2,6 +2,19 @@
 
 from ticket_engine.tickets.filters import NOT_CLOSED, TicketFilter
 from ticket_engine.tickets.listing import PAGE, TicketList, TicketPage
+from ticket_engine.tickets.trial import TRIED, RuleTrial, Trial
 from ticket_engine.tickets.work import Closed, TicketView, TicketWork
 
-__all__ = ["NOT_CLOSED", "PAGE", "Closed", "TicketFilter", "TicketList", "TicketPage", "TicketView", "TicketWork"]
+__all__ = [
+    "NOT_CLOSED",
+    "PAGE",
+    "TRIED",
+    "Closed",
+    "RuleTrial",
+    "TicketFilter",
+    "TicketList",
+    "TicketPage",
+    "TicketView",
+    "TicketWork",
+    "Trial",
+]
