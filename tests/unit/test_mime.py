@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from devcloud.samples import samples
 from ticket_engine.mime import Parsed, parse, split
-from ticket_engine.mime import parsed as module
+from ticket_engine.mime import outline as module
 from ticket_engine.records import MailClass, MessageKind
 
 SAMPLES = {each.name: each.raw for each in samples()}

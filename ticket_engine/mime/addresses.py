@@ -12,6 +12,8 @@ from ticket_engine.mime.words import decode_words, one_line
 MAX_ADDRESSES = 500
 _MAX_ADDRESS = 320
 _MAX_NAME = 200
+_NAME_PIECES = 8
+_SEPARATORS = {",", ";"}
 # Quoted strings, escaped characters, comments, what stands in angle brackets, separators, and all else.
 _TOKEN = re.compile(
     r'"(?:[^"\\]|\\.)*"|\\.|\((?:[^()\\]|\\.)*\)|<[^<>]*>|[,;:<"(\\]|[^",;:<(\\]+',
@@ -73,21 +75,23 @@ def _split(value: str, hint: str | None) -> list[Address]:
     found: list[Address] = []
     phrase: list[str] = []
     comment = angle = ""
+    bare = False  # whether an address stands outside of brackets
     for token in _TOKEN.findall(value):
-        if token in {",", ";"}:
-            found += _address(phrase, angle, comment, hint)
-            phrase, angle, comment = [], "", ""
-        elif token == ":":  # noqa: S105 - a colon
-            if angle or "@" in "".join(phrase):
-                phrase.append(token)
+        if token in _SEPARATORS:
+            if token == "," and phrase and not angle and not bare and len(phrase) < _NAME_PIECES:  # noqa: S105 - a comma
+                phrase.append(token)  # "Novak, Ada <ada@…>" without the quotes that it needs
             else:
-                phrase = []  # the name of a group
+                found += _address(phrase, angle, comment, hint)
+                phrase, angle, comment, bare = [], "", "", False
+        elif token == ":" and not angle and not bare:  # noqa: S105 - a colon
+            phrase = []  # what stood here is the name of a group
         elif token[0] == "<" and len(token) > 1:
             angle = angle or token[1:-1]
         elif token[0] == "(" and len(token) > 1:
             comment = comment or token[1:-1]
         else:
             phrase.append(token)
+            bare = bare or ("@" in token and token[0] != '"')
         if len(found) > MAX_ADDRESSES:
             return found
     return found + _address(phrase, angle, comment, hint)
@@ -103,8 +107,6 @@ def _address(phrase: list[str], angle: str, comment: str, hint: str | None) -> l
         name = text or comment
     name = one_line(decode_words(name, hint=hint)).strip("\"'")[:_MAX_NAME]
     address = _normal(angle)
-    if not address and name and " " not in name and not angle and name.isascii():
-        return [Address("", name.lower())]
     return [Address("" if name.lower() == address else name, address)] if name or address else []
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import mimetypes
 import re
 import unicodedata
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ticket_engine.mime.structure import Part
@@ -13,6 +12,7 @@ from ticket_engine.mime.words import one_line
 
 _MAX_NAME = 120
 _MAX_EXTENSION = 20
+_LONGEST = 1_000
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*]')
 # Windows takes these for devices, whatever follows a full stop ("Naming Files, Paths, and Namespaces").
 _DEVICE = re.compile(r"\A(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])\s*(?:\.|\Z)", re.IGNORECASE)
@@ -52,22 +52,18 @@ class Attachment:
     inline: bool = False
 
 
-def attachments_of(raw: bytes, parts: Iterable[Part]) -> list[Attachment]:
-    """These parts as attachments, in their order."""
-    taken: set[str] = set()
-    return [
-        Attachment(
-            section=part.section,
-            name=unique_name(given_name(part), taken),
-            type=part.type,
-            size=part.size(raw),
-            start=part.start,
-            end=part.end,
-            content_id=part.content_id,
-            inline=part.disposition != "attachment" and bool(part.content_id),
-        )
-        for part in parts
-    ]
+def attachment_of(raw: bytes, part: Part, taken: set[str]) -> Attachment:
+    """This part as an attachment, with a name that is not ``taken``."""
+    return Attachment(
+        section=part.section,
+        name=unique_name(given_name(part), taken),
+        type=part.type,
+        size=part.size(raw),
+        start=part.start,
+        end=part.end,
+        content_id=part.content_id,
+        inline=part.disposition != "attachment" and bool(part.content_id),
+    )
 
 
 def given_name(part: Part) -> str:
@@ -97,14 +93,16 @@ def safe_name(name: str) -> str:
 
     It is at most 120 characters and 240 octets of UTF-8, keeps its extension, and is empty if nothing is left.
     """
-    line = one_line(unicodedata.normalize("NFC", name))
-    last = re.split(r"[/\\]", line.rstrip("/\\ "))[-1]
-    clean = _FORBIDDEN.sub("_", last).strip(" .~-")
+    last = re.split(r"[/\\]", one_line(name).rstrip("/\\ "))[-1]
+    # Normalizing takes quadratic time for a name of combining marks.
+    short = last if len(last) <= _LONGEST else last[: _LONGEST // 2] + last[-_LONGEST // 2 :]
+    clean = _FORBIDDEN.sub("_", unicodedata.normalize("NFC", short)).strip(" .~-")
     if _DEVICE.match(clean):
         clean = f"_{clean}"
     stem, extension = _cut(clean)
-    while len(stem) + len(extension) > _MAX_NAME or len((stem + extension).encode()) > 2 * _MAX_NAME:
-        stem = stem[: -max(1, len(stem) // 10)]
+    stem = stem[: _MAX_NAME - len(extension)]
+    while len((stem + extension).encode()) > 2 * _MAX_NAME:
+        stem = stem[:-1]
     return (stem.rstrip(" .") + extension) if stem.strip(" .") else ""
 
 

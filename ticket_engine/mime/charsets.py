@@ -42,6 +42,11 @@ _DETECTABLE = [
     "cp1252", "cp1250", "cp1251", "koi8_r", "iso8859_2", "cp1253", "cp1254", "cp1255", "cp1256", "cp932", "euc_jp",
     "gb18030", "big5", "cp949",
 ]  # fmt: skip
+_MULTIBYTE = {"utf_8", "utf_7", "gb18030", "big5hkscs", "cp932", "cp949", "cp950", "euc_jp", "hz", "johab"}
+_MULTIBYTE |= {*_EDITIONS, *_WIDE}
+# What makes octets of seven bits more than ASCII: ISO-2022 and HZ switch charsets, UTF-7 and UTF-16 encode.
+_STATEFUL = re.compile(rb"\x1b|~\{|\+|\0")
+_ASCII = re.compile(r"[\x00-\x7f]")
 _SAMPLE = 2_048
 _ENOUGH_TO_DETECT = 12
 _NON_ASCII = re.compile(rb"[\x80-\xff]")
@@ -59,25 +64,42 @@ def decode(data: bytes, charset: str | None = None, *, hint: str | None = None) 
     The declared charset comes first, then UTF-8, then the declared one with a few octets replaced, then ``hint`` (a
     header has that of its body), then what the octets look like, and in the end windows-1252.
     """
-    if data.isascii() and b"\x1b" not in data and b"~{" not in data and b"+" not in data and b"\0" not in data:
+    if data.isascii() and not _STATEFUL.search(data):
         return data.decode("ascii")
-    declared = codec(charset) if charset else None
-    if declared in _WIDE and b"\0" not in data[:64]:
-        declared = None
-    # US-ASCII with the eighth bit set says nothing about which charset it is.
-    candidates = [] if declared is None or _is_ascii(charset) else [declared, *_EDITIONS.get(declared, ())]
+    hinted = codec(hint) if hint else None
+    candidates = _candidates(data, charset, hinted)
     for name in (*candidates, "utf_8"):
         try:
             return data.decode(name)
         except UnicodeError:
             continue
     for name in (*candidates[:1], "utf_8"):
-        if name not in {"cp1252", "cp1254"}:
+        if name in _MULTIBYTE:
             text = data.decode(name, "replace")
-            if text.count("�") <= 1 + len(data) // 100:
+            if _is_mostly_right(text):
                 return text
-    hinted = codec(hint) if hint else None
-    return _western(data, candidates[0] if candidates else hinted or detect(data))
+    if candidates and candidates[0] not in _MULTIBYTE:
+        return _western(data, candidates[0])
+    return _western(data, hinted or detect(data))
+
+
+def _candidates(data: bytes, charset: str | None, hinted: str | None) -> list[str]:
+    declared = codec(charset) if charset else None
+    if declared in _WIDE and b"\0" not in data[:64]:
+        declared = None
+    if declared is None and hinted in _EDITIONS and b"\x1b" in data:
+        declared = hinted
+    # US-ASCII with the eighth bit set says nothing about which charset it is.
+    if declared is None or _is_ascii(charset):
+        return []
+    return [declared, *_EDITIONS.get(declared, ())]
+
+
+def _is_mostly_right(text: str) -> bool:
+    """Whether a few octets of a multibyte charset are damaged or cut off, rather than all of another charset."""
+    damaged = text.count("\ufffd")
+    right = len(text) - len(_ASCII.findall(text)) - damaged
+    return damaged * 4 <= right or (damaged == 1 and text.endswith("\ufffd"))
 
 
 def detect(data: bytes) -> str:

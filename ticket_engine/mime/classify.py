@@ -125,14 +125,18 @@ def _automatic(headers: Headers, sender: Address) -> list[Finding]:
         found.append(f"X-Auto-Response-Suppress: {suppress}")
     if "return-path" in headers and headers.get("return-path").strip() in {"<>", ""}:
         found.append("Return-Path: <>")
-    if _ROBOTS.match(sender.address):
-        found.append(f"The sender is {sender.address}")
+    if _is_robot(sender):
+        found.append(f"The sender is {sender}")
     elif _NO_REPLY.match(sender.address):
         found.append(f"The sender takes no answers: {sender.address}")
     match = _AUTOREPLY_SUBJECT.match(headers.get("subject"))
     if match:
         found.append(f"Subject: {match[0].strip()}")
     return [Finding(MailClass.AUTOMATIC, reason) for reason in found]
+
+
+def _is_robot(sender: Address) -> bool:
+    return _ROBOTS.match(sender.address or sender.name.lower()) is not None
 
 
 def _lists(headers: Headers) -> list[Finding]:
@@ -151,8 +155,8 @@ def _bounce_of_no_standard(headers: Headers, sender: Address, report: Report | N
     if failed:
         return [Finding(MailClass.BOUNCE, f"X-Failed-Recipients: {failed}")]
     match = _BOUNCE_SUBJECT.match(headers.get("subject"))
-    if match and _ROBOTS.match(sender.address):
-        return [Finding(MailClass.BOUNCE, f"{sender.address} says: {match[0].strip()}")]
+    if match and _is_robot(sender):
+        return [Finding(MailClass.BOUNCE, f"{sender} says: {match[0].strip()}")]
     return []
 
 

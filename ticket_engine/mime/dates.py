@@ -67,14 +67,18 @@ def _iso(text: str) -> datetime | None:
 
 
 def _written(text: str) -> datetime | None:
-    time = _TIME.search(text)
+    # Dots may stand in a time as well ("08.12.40"), but then the month has a name.
+    named = any(_month(token) for token in _TOKEN.findall(text))
+    numeric = None if named else _NUMERIC.search(text)
+    rest = _without(text, numeric)
+    time = _TIME.search(rest)
+    rest = _without(rest, time)
+    offset = _OFFSET.search(rest) if time else None
+    rest = _without(rest, offset)
+    date = _numeric_date(numeric) if numeric else _named_date(rest)
     hour, minute, second = (int(each or 0) for each in time.groups()[:3]) if time else (0, 0, 0)
     if time and time[4]:
         hour = hour % _NOON + (_NOON if time[4].lower() == "p" else 0)
-    rest = text[: time.start()] + " " + text[time.end() :] if time else text
-    offset = _OFFSET.search(rest) if time else None
-    rest = rest[: offset.start()] + " " + rest[offset.end() :] if offset else rest
-    date = _calendar_date(rest)
     if date is None or hour > _HOURS_A_DAY:
         return None
     zone = _offset(offset) if offset else _named_zone(rest)
@@ -83,14 +87,19 @@ def _written(text: str) -> datetime | None:
     return moment.astimezone(UTC)
 
 
-def _calendar_date(text: str) -> tuple[int, int, int] | None:
-    numeric = _NUMERIC.search(text)
-    if numeric:
-        first, second = int(numeric[1]), int(numeric[3])
-        # With slashes the month comes first, as Americans write it, unless it can't be one.
-        month_first = numeric[2] == "/" and first <= _NOON
-        month, day = (first, second) if month_first else (second, first)
-        return _year(numeric[4]), month, day
+def _without(text: str, match: re.Match[str] | None) -> str:
+    return f"{text[: match.start()]} {text[match.end() :]}" if match else text
+
+
+def _numeric_date(numeric: re.Match[str]) -> tuple[int, int, int]:
+    first, second = int(numeric[1]), int(numeric[3])
+    # With slashes the month comes first, as Americans write it, unless it can't be one.
+    month_first = numeric[2] == "/" and first <= _NOON
+    month, day = (first, second) if month_first else (second, first)
+    return _year(numeric[4]), month, day
+
+
+def _named_date(text: str) -> tuple[int, int, int] | None:
     month, numbers = 0, []
     for token in _TOKEN.findall(text):
         if token.isdigit():

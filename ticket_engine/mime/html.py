@@ -9,7 +9,7 @@ from html import unescape
 MAX_HTML = 1024**2
 # A browser's parser takes quadratic time and more for deep or badly nested elements: html5ever, which nh3 is built on,
 # takes minutes for 800 KB of them. Up to so many tags it is fast whatever they are; above, the nesting is looked at.
-_ANY_NESTING = 3_000
+_ANY_NESTING = 1_000
 _MAX_DEPTH = 500
 _MAX_REOPENED = 100_000
 _MAX_WORDS_IN_TAG = 2_000
@@ -24,7 +24,7 @@ _NO_END = {
     "wbr",
 }
 # fmt: on
-_HIDDEN = {"script", "style", "title", "template", "noscript", "svg", "math", "object", "iframe", "xml", "textarea"}
+HIDDEN = {"script", "style", "title", "template", "noscript", "svg", "math", "object", "iframe", "xml", "textarea"}
 _BREAKS = {"br", "div", "tr", "li", "hr", "dd", "dt", "table", "section", "article", "header", "footer", "address"}
 _PARAGRAPHS = {"p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "dl", "blockquote", "pre"}
 _STRUCTURE = _BREAKS | _PARAGRAPHS | {"td", "th"}
@@ -78,7 +78,7 @@ def html_to_text(html: str) -> str:
     html = html[:MAX_HTML]
     if too_complex(html):
         return _SPACE.sub(" ", unescape(_ANY_TAG.sub(" ", without_comments(html)))).strip()
-    normal = nh3.clean(html, tags=_STRUCTURE, clean_content_tags=_HIDDEN, attributes={}, link_rel=None)
+    normal = nh3.clean(html, tags=_STRUCTURE, clean_content_tags=HIDDEN, attributes={}, link_rel=None)
     return _rendered(normal)
 
 

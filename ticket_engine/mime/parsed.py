@@ -8,16 +8,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from ticket_engine.mime.addresses import Address, addresses
-from ticket_engine.mime.attachments import Attachment, attachments_of
-from ticket_engine.mime.body import Body, body_of
+from ticket_engine.mime.attachments import Attachment
 from ticket_engine.mime.charsets import decode
 from ticket_engine.mime.classify import Classification, classify
 from ticket_engine.mime.dates import parse_date
 from ticket_engine.mime.headers import MAX_VALUE, Headers, split
+from ticket_engine.mime.outline import outline
+from ticket_engine.mime.protection import protection_of
 from ticket_engine.mime.quoting import split_quoted
 from ticket_engine.mime.reports import Report, quoted_message_id, report_of
-from ticket_engine.mime.structure import Limits, Part, structure
-from ticket_engine.mime.text import reader_text
 from ticket_engine.mime.words import one_line
 from ticket_engine.records import MailClass, MessageKind
 
@@ -42,7 +41,8 @@ class Parsed:
 
     ``in_reply_to`` are the Message-IDs that it says it answers, ``references`` those and its other ancestors, nearest
     first. ``forged`` says that the receiving server found the sender's address to be somebody else's.
-    ``text`` is the new text's beginning, without what it quotes. ``headers`` answers any question that a rule asks.
+    ``text`` is the new text's beginning, without what it quotes. ``protection`` says whether it is signed or
+    encrypted, and how. ``headers`` answers any question that a rule asks.
     ``identity`` (the raw Date, From and Subject) and ``body`` are what the mail is recognised by.
     """
 
@@ -61,6 +61,7 @@ class Parsed:
     attachments: tuple[Attachment, ...] = ()
     classification: Classification = Classification()
     report: Report | None = None
+    protection: str = ""
     headers: Headers = field(default_factory=lambda: Headers(b""), repr=False, compare=False)
     identity: tuple[bytes, ...] = field(default=(), repr=False)
     body: bytes = field(default=b"", repr=False)
@@ -112,16 +113,6 @@ class Parsed:
         return _joined("\n", (each.name for each in self.attachments))
 
 
-@dataclass(frozen=True)
-class Outline:
-    """A mail's headers, the tree of its parts, and what each part is for."""
-
-    headers: Headers
-    root: Part
-    body: Body
-    problem: str
-
-
 def parse(raw: bytes) -> Parsed:
     """Read a mail; one that breaks the parser comes back as unparsed, with what could be read.
 
@@ -137,35 +128,15 @@ def parse(raw: bytes) -> Parsed:
         return _unread(known, f"{type(error).__name__} while reading the mail.")
 
 
-def outline(raw: bytes) -> Outline:
-    """The headers and parts of a mail.
-
-    A mail with the line ends of an old Macintosh is read as if it had others; the offsets are the same.
-    """
-    if b"\n" not in raw:
-        raw = raw.replace(b"\r", b"\n")
-    stop, start = split(raw)
-    headers = Headers(raw[:stop])
-    limits = Limits()
-    root = structure(raw, headers, start, limits)
-    headers.hinted(next((part.charset for part in root.walk() if part.charset), None))
-    problem = limits.problem
-    if not headers:
-        problem = "The mail has no header."
-    elif not headers.complete:
-        problem = problem or "The header is longer than a mail's can be; its beginning was read."
-    return Outline(headers, root, body_of(root), problem)
-
-
 def _read(raw: bytes, known: Parsed) -> Parsed:
     mail = outline(raw)
-    headers, root = mail.headers, mail.root
-    report = report_of(raw, root)
+    headers = mail.headers
+    report = report_of(mail.raw, mail.root)
     message_id = first_id(headers.get("message-id"))
     references = _references(headers)
     senders = _senders(headers)
     findings = classify(headers, message_id=message_id, references=references, senders=senders, report=report)
-    whole = reader_text(raw, mail.body.text, _PREVIEW)
+    whole = mail.text(_PREVIEW)
     if report is None and MailClass.BOUNCE in findings.kinds:
         report = Report("failed", quoted_message_id(whole), _named(headers, "x-failed-recipients"))
     return Parsed(
@@ -181,9 +152,10 @@ def _read(raw: bytes, known: Parsed) -> Parsed:
         delivered_to=_named(headers, *_DELIVERED),
         sent_at=parse_date(headers.get("date")),
         text=split_quoted(whole).new[:MAX_TEXT],
-        attachments=tuple(attachments_of(raw, mail.body.attachments)),
+        attachments=tuple(mail.attachments()),
         classification=findings,
         report=report,
+        protection=protection_of(mail.root, whole),
         headers=headers,
         identity=known.identity,
         body=known.body,

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 _ATTRIBUTION_LINES = 4
 _ATTRIBUTION_LENGTH = 300
 _MAX_LINES = 5_000
-# How an attribution ends: "wrote:" in the languages of the common mailers.
+# "wrote" in the languages of the common mailers, some of which put the writer behind it.
 _WROTE = re.compile(
     r"(?:\b(?:wrote|schrieb|geschrieben|a écrit|escribi[óo]|ha scritto|escreveu|schreef|skrev|napisał(?:\(a\))?"
-    r"|kirjoitti|написал(?:а|\(а\))?|пишет|yazdı)|写道|のメール|さんは書きました)\s*[:：]\s*\Z",
+    r"|kirjoitti|написал(?:а|\(а\))?|пишет|yazdı)|写道|のメール|さんは書きました)(\s*[:：])?",
     re.IGNORECASE,
 )
 _BEGINS = re.compile(
@@ -120,9 +120,19 @@ def _is_attribution(lines: list[str], number: int, foreign: list[bool]) -> bool:
         joined = f"{joined} {piece}"
         if len(joined) > _ATTRIBUTION_LENGTH:
             return False
-        if _WROTE.search(joined):
+        if _ends_attribution(joined):
             return not foreign[end + 1]
     return False
+
+
+def _ends_attribution(text: str) -> bool:
+    wrote = _WROTE.search(text)
+    # Where the writer comes behind the verb, the date is there to tell an attribution from a sentence.
+    return (
+        wrote is not None
+        and text.endswith((":", "："))
+        and (wrote[1] is not None or re.search(r"\d", text) is not None)
+    )
 
 
 def _written_amid_quotes(lines: list[str]) -> list[bool]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from ticket_engine.mime.charsets import decode
 from ticket_engine.mime.html import MAX_HTML, html_to_text
 from ticket_engine.mime.structure import Part
 
@@ -12,6 +13,8 @@ from ticket_engine.mime.structure import Part
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\u202d\u202e]+")
 _BLANK_LINES = re.compile(r"\n{3,}")
 _QUOTES = re.compile(r">*")
+_META_CHARSET = re.compile(rb"<meta[^<>]{0,200}charset=[\"']?([A-Za-z0-9_:.-]{1,40})", re.IGNORECASE)
+_HEAD = 4_096
 _SIGNATURE = "-- "
 
 
@@ -22,15 +25,20 @@ def reader_text(raw: bytes, parts: Iterable[Part], limit: int) -> str:
 
 def part_text(raw: bytes, part: Part, limit: int) -> str:
     """The text of a text or HTML part."""
-    from ticket_engine.mime.charsets import decode
-
-    wanted = min(limit * 32, MAX_HTML) if part.type == "text/html" else limit
-    text = decode(part.content(raw, wanted), part.charset)
     if part.type == "text/html":
-        return html_to_text(text)
+        # Outlook's HTML begins with kilobytes of style.
+        return html_to_text(html_source(raw, part, min(limit * 16, MAX_HTML)))
+    text = decode(part.content(raw, limit), part.charset)
     if part.parameters.get("format", "").lower() == "flowed":
         return unflowed(text, delete_space=part.parameters.get("delsp", "").lower() == "yes")
     return text
+
+
+def html_source(raw: bytes, part: Part, limit: int) -> str:
+    """The HTML of a part, by its own charset or the one that the HTML names; at most ``limit`` octets are read."""
+    content = part.content(raw, limit)
+    named = _META_CHARSET.search(content, 0, _HEAD)
+    return decode(content, part.charset or (named[1].decode("ascii") if named else None))
 
 
 def tidy(text: str) -> str:
