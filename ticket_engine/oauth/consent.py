@@ -105,7 +105,7 @@ class Consent:
         try:
             return self._begin(mailbox, hashed(invite))
         except TicketEngineError as error:
-            raise self._refusal(error, mailbox) from error
+            raise self._refusal(error, mailbox) from _cause(error)
 
     def _begin(self, mailbox: Mailbox, invite_hash: str) -> Started:
         application = self._applications.of(mailbox)
@@ -154,7 +154,7 @@ class Consent:
         try:
             return self._finish(mailbox, flow, parameters, cookies.get(cookie_name(state), ""))
         except TicketEngineError as error:
-            raise self._refusal(error, mailbox, flow) from error
+            raise self._refusal(error, mailbox, flow) from _cause(error)
 
     def _finish(self, mailbox: Mailbox, flow: ConsentFlow, parameters: Mapping[str, str], verifier: str) -> Connected:
         if not hmac.compare_digest(hashed(verifier), flow.verifier_hash):
@@ -209,6 +209,11 @@ def _invited(state: TokenState, invite_hash: str, now: datetime) -> bool:
     if state.invite_hash is None or state.invite_expires_at is None or state.invite_expires_at <= now:
         return False
     return hmac.compare_digest(state.invite_hash, invite_hash)
+
+
+def _cause(error: TicketEngineError) -> TicketEngineError | None:
+    # A refusal that is raised on is not its own cause.
+    return None if isinstance(error, Refusal) else error
 
 
 def _declined(parameters: Mapping[str, str], mailbox: Mailbox) -> Refusal:
