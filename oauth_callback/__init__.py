@@ -34,11 +34,12 @@ def oauth_callback(req: func.HttpRequest) -> func.HttpResponse:
     """Finish the consent and say in plain words what happened."""
     from oauth_callback import responses
     from ticket_engine.events import CONSENT_FAILED, MAILBOX_CONNECTED
+    from ticket_engine.oauth.applications import APPROVAL_STATE
     from ticket_engine.oauth.outcome import Refusal
     from ticket_engine.process import engine
 
-    if "admin_consent" in req.params and "error" not in req.params:
-        return responses.approved()
+    if "admin_consent" in req.params or req.params.get("state") == APPROVAL_STATE:
+        return responses.approval(given="error" not in req.params)
     reference = secrets.token_hex(4)
     try:
         connected = engine().consent.finish(req.params, responses.cookies(req))

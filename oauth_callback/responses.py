@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import http.cookies
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,7 @@ _STATUS = {
     Page.DECLINED: 200,
     Page.ADMIN_APPROVAL: 403,
     Page.APPROVED: 200,
+    Page.NOT_APPROVED: 200,
     Page.LINK_ENDED: 404,
     Page.MAILBOX_REFUSED: 502,
     Page.BROKEN: 500,
@@ -65,9 +65,9 @@ def refused(refusal: Refusal, reference: str) -> func.HttpResponse:
     return response
 
 
-def approved() -> func.HttpResponse:
-    """The page for an administrator who approved the application."""
-    return _page(Page.APPROVED)
+def approval(*, given: bool) -> func.HttpResponse:
+    """The page for an administrator who approved the application, or did not."""
+    return _page(Page.APPROVED if given else Page.NOT_APPROVED)
 
 
 def broken(reference: str) -> func.HttpResponse:
@@ -76,13 +76,13 @@ def broken(reference: str) -> func.HttpResponse:
 
 
 def cookies(req: func.HttpRequest) -> dict[str, str]:
-    """The request's cookies; what can't be read is left out."""
-    jar: http.cookies.SimpleCookie = http.cookies.SimpleCookie()
-    try:
-        jar.load(req.headers.get("Cookie", ""))
-    except http.cookies.CookieError:
-        return {}
-    return {name: morsel.value for name, morsel in jar.items()}
+    """The request's cookies (RFC 6265, section 4.2.1).
+
+    Not by Python's SimpleCookie, which drops them all when one of the host's other cookies has a value that it
+    does not like.
+    """
+    pairs = (each.partition("=") for each in req.headers.get("Cookie", "").split(";"))
+    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def _cookie(name: str, value: str, max_age: int) -> str:

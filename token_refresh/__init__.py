@@ -40,10 +40,11 @@ def token_refresh_mailbox(message: func.QueueMessage) -> None:
 
     mailbox_id = queued_mailbox(message.get_body())
     try:
-        engine().broker.rotate(engine().stores.mailboxes.get(mailbox_id))
+        rotated = engine().broker.rotate_due(engine().stores.mailboxes.get(mailbox_id))
     except TicketEngineError as error:
         reaction = error.reaction
         text = "rotation failed: %s"
         ROTATION_FAILED.log(_log, text, error, mailbox=mailbox_id, code=reaction.code, actor=reaction.actor)
-    else:
+        return
+    if rotated:
         TOKEN_ROTATED.log(_log, "token rotated", mailbox=mailbox_id)

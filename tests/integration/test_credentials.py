@@ -53,7 +53,7 @@ def test_a_certificate_that_nobody_uploaded_asks_the_operator(new_desk: Desks, c
 def test_a_missing_or_unreadable_certificate_asks_the_operator(new_desk: Desks, value: str | None, code: str) -> None:
     desk = new_desk(credential="certificate", certificate_name="broken-one")
     if value is not None:
-        desk.engine._clients.secrets.set_secret("broken-one", value)
+        desk.engine.clients.secrets.set_secret("broken-one", value)
     with pytest.raises(TokenError) as caught:
         desk.engine.applications.of(desk.mailbox)
     assert (caught.value.reaction.actor, caught.value.reaction.code) == (Actor.OPERATOR, code)
@@ -229,7 +229,7 @@ def test_a_secret_whose_end_nobody_told_ends_after_two_years_at_the_latest(desk:
 
 def test_a_missing_client_secret_asks_the_operator_and_an_unknown_tenant_too(new_desk: Desks) -> None:
     desk = new_desk()
-    desk.engine._clients.secrets.begin_delete_secret(f"{desk.id}--client-secret").wait()
+    desk.engine.clients.secrets.begin_delete_secret(f"{desk.id}--client-secret").wait()
     with pytest.raises(TokenError, match="client-secret-missing"):
         desk.engine.applications.of(desk.mailbox)
     other = new_desk(tenant_id="nobody.example")

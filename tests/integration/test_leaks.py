@@ -94,8 +94,8 @@ class Watch(logging.Handler):
     def store(self, engine: Engine) -> None:
         """Note what is in the tables and the blobs."""
         for table in TABLES:
-            self.note("tables", *(str(each) for each in engine._clients.table(table).list_entities()))
-        blobs = engine._clients.mail.list_blobs(include=["metadata", "tags"])
+            self.note("tables", *(str(each) for each in engine.clients.table(table).list_entities()))
+        blobs = engine.clients.mail.list_blobs(include=["metadata", "tags"])
         self.note("blobs", *(f"{each.name} {each.metadata} {each.tags}" for each in blobs))
 
     def leaks(self, marked: list[str]) -> list[str]:
@@ -245,7 +245,7 @@ def tokens_that_can_not_be_had(new_desk: Desks, desk: Any, watch: Watch) -> None
         watch.fails(lambda now=fresh: now.broker.rotate(desk.mailbox))  # type: ignore[misc]  # B023
         assert desk.poll(by=Engine(desk.engine.settings, cloud.clock)).failure is not None
         entra.clear()
-        fresh._clients.table("Credentials").delete_entity(
+        fresh.clients.table("Credentials").delete_entity(
             application.client_id, fresh.applications._credentials.of(desk.mailbox).fingerprint
         )
     for operation in ("get", "set"):
@@ -253,7 +253,7 @@ def tokens_that_can_not_be_had(new_desk: Desks, desk: Any, watch: Watch) -> None
         vault.add(operation, status=403, body=json.dumps({"error": {"code": "Forbidden", "message": echo}}))
         watch.fails(lambda now=fresh: now.broker.rotate(desk.mailbox))  # type: ignore[misc]  # B023
         vault.clear()
-    desk.engine._clients.secrets.set_secret(
+    desk.engine.clients.secrets.set_secret(
         "watched-junk", "-----BEGIN PRIVATE KEY-----\njunk-that-is-secret-anyway-0123456789"
     )
     junk = new_desk(credential="certificate", certificate_name="watched-junk")
@@ -309,7 +309,7 @@ def test_the_search_finds_a_secret_wherever_it_got_to(watch: Watch, engine: Engi
     assert {each.partition(":")[0] for each in watch.leaks([secret])} == {"pages"}
     watch.seen.clear()
     row = {"PartitionKey": "leak", "RowKey": "leak", "note": secret}
-    table = engine._clients.table("Journal")
+    table = engine.clients.table("Journal")
     table.upsert_entity(row)
     watch.store(engine)
     table.delete_entity("leak", "leak")

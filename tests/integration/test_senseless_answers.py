@@ -162,6 +162,6 @@ def test_a_vault_that_refuses_says_what_the_operator_does(
 
 
 def test_a_token_that_was_deleted_in_the_vault_is_stored_again_by_the_next_consent(desk: Any) -> None:
-    desk.engine._clients.secrets.begin_delete_secret(f"{desk.id}--refresh-token").wait()
+    desk.engine.clients.secrets.begin_delete_secret(f"{desk.id}--refresh-token").wait()
     desk.connect()
     desk.engine.broker.rotate(desk.mailbox)

@@ -44,6 +44,40 @@ def test_a_mailbox_is_due_for_rotation_within_a_day_and_not_at_once(desk: Any) -
     assert desk.id not in broker.rotations_due()
 
 
+def test_a_queue_message_that_is_delivered_twice_rotates_once(desk: Any) -> None:
+    states, vault = desk.engine.stores.states, desk.engine.stores.vault
+    states.update_token(desk.id, lambda state: replace(state, rotated_at=state.rotated_at - timedelta(days=2)))
+    assert [desk.engine.broker.rotate_due(desk.mailbox) for _ in range(2)] == [True, False]
+    assert vault.refresh_token(desk.id).version == states.token(desk.id).token_version
+
+
+def test_two_instances_that_rotate_at_once_keep_one_token_and_say_so_once(desk: Any, cloud: DevCloud) -> None:
+    other = Engine(desk.engine.settings, cloud.clock)
+
+    def rotate_too(answer: dict[str, Any]) -> dict[str, Any]:
+        other.broker.rotate(desk.mailbox)
+        return answer
+
+    cloud.entra.faults.add("token", replace=rotate_too)
+    desk.engine.broker.rotate(desk.mailbox)
+    events = [each.event for each in desk.engine.stores.journal.newest(desk.id)]
+    assert events.count("token-rotated") == 1
+    for engine in (desk.engine, other, Engine(desk.engine.settings, cloud.clock)):
+        engine.broker.rotate(desk.mailbox)
+
+
+def test_an_owner_who_consents_again_does_not_wait_for_the_next_try(desk: Any, cloud: DevCloud) -> None:
+    cloud.entra.revoke_sessions(desk.user)
+    failure = desk.poll().failure
+    assert (failure.actor, failure.code) == (Actor.OWNER, "AADSTS50173")
+    assert desk.id not in desk.engine.poller.due()
+    cloud.clock.advance(timedelta(seconds=1))
+    desk.connect()
+    assert desk.id in desk.engine.poller.due()
+    assert desk.poll().failure is None
+    assert desk.engine.stores.states.poll(desk.id)[0].failure is None
+
+
 def test_an_access_token_is_redeemed_once_and_then_comes_from_memory(desk: Any, cloud: DevCloud) -> None:
     before = cloud.entra.requests["token"]
     assert desk.engine.broker.access_token(desk.mailbox) == desk.engine.broker.access_token(desk.mailbox)

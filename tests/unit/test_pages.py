@@ -64,6 +64,13 @@ def test_each_page_says_what_happened_and_what_to_do(kind: Page, status: int, sa
     assert says in body
 
 
+@pytest.mark.parametrize(("given", "says"), [(True, "is approved"), (False, "was not approved")])
+def test_an_administrator_is_told_what_came_of_the_approval(says: str, *, given: bool) -> None:
+    response = responses.approval(given=given)
+    assert response.status_code == 200
+    assert says in response.get_body().decode()
+
+
 def test_a_page_without_a_known_mailbox_still_works() -> None:
     assert "mailbox" not in page(Page.LINK_ENDED, None)[1].partition("<footer>")[2]
 

@@ -15,6 +15,7 @@ from ticket_engine.records import (
     Task,
     TicketType,
     TokenState,
+    is_identifier,
     ticket_id,
 )
 from ticket_engine.store import entities
@@ -160,3 +161,16 @@ def test_ticket_ids_sort_newest_first_and_tell_mailboxes_apart() -> None:
     assert {len(each) for each in ids} == {12}
     assert ticket_id("support", NOW) != ticket_id("billing", NOW)
     assert not set("".join(ids)) & set("ILOU")
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [("support-desk", True), ("a", True), ("", False), ("Support", False), ("a\n", False), ("a" * 61, False)],
+)
+def test_an_identifier_is_recognised(text: str, *, is_one: bool) -> None:
+    assert is_identifier(text) is is_one
+
+
+def test_a_certificates_name_has_no_line_end() -> None:
+    with pytest.raises(RecordError, match="certificate_name takes"):
+        Mailbox.create(**{**GOOD, "credential": "certificate", "certificate_name": "engine\n"})

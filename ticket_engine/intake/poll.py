@@ -21,7 +21,7 @@ from ticket_engine.intake.commit import Committed, Committer, Incoming
 from ticket_engine.intake.lease import Lease
 from ticket_engine.mail import Item, MailSource
 from ticket_engine.mime import parse
-from ticket_engine.records import Failure, JournalEntry, Mailbox, MessageKind, TicketType, days
+from ticket_engine.records import Failure, JournalEntry, Mailbox, MessageKind, PollState, TicketType, TokenState, days
 
 if TYPE_CHECKING:
     from ticket_engine.clock import Clock
@@ -84,7 +84,10 @@ class Poller:
         self._max_message_bytes = max_message_bytes
 
     def due(self) -> list[str]:
-        """The ids of the mailboxes to poll now: connected, not paused, and not waiting after a failure."""
+        """The ids of the mailboxes to poll now: connected, not paused, and not waiting after a failure.
+
+        A mailbox that was connected anew since the failure waits no longer.
+        """
         now = self._clock()
         tokens, polls = self._stores.states.all_tokens(), self._stores.states.all_polls()
         return [
@@ -93,7 +96,7 @@ class Poller:
             if not each.paused
             and each.id in tokens
             and tokens[each.id].connected
-            and (each.id not in polls or (polls[each.id].next_poll_at or now) <= now)
+            and (each.id not in polls or _is_time(polls[each.id], tokens[each.id], now))
         ]
 
     def poll(self, mailbox_id: str) -> PollResult:
@@ -216,6 +219,12 @@ class Poller:
             # Storage itself is the failure: the lease ends by itself, and the log has the reason.
             _log.exception("the state of a failed poll could not be saved", extra={"mailbox": mailbox.id})
         return PollResult(mailbox.id, tally.mails, tally.tickets, tally.messages, failure=failure)
+
+
+def _is_time(polls: PollState, token: TokenState, now: datetime) -> bool:
+    if polls.next_poll_at is None or polls.next_poll_at <= now:
+        return True
+    return polls.failure is not None and token.connected_at is not None and polls.failure.at < token.connected_at
 
 
 def pages(items: Sequence[Item], max_message_bytes: int) -> Iterator[list[Item]]:

@@ -26,6 +26,8 @@ _MICROSOFT_HOSTS = (
     "https://login.partner.microsoftonline.cn",
 )
 _KEPT_CLIENTS = 256
+# The state of an administrator's approval, which changes nothing here; a consent's is random.
+APPROVAL_STATE = "approval"
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class Applications:
             "client_id": mailbox.client_id,
             "redirect_uri": mailbox.redirect_url,
             "scope": " ".join(scopes.to_consent(mailbox)),
-            "state": "approval",
+            "state": APPROVAL_STATE,
         }
         return f"{self._authority_host}/{mailbox.tenant_id}/v2.0/adminconsent?{urlencode(query)}"
 

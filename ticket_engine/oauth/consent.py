@@ -21,7 +21,7 @@ from ticket_engine.errors import Actor, MailboxNotFoundError, Reaction, TicketEn
 from ticket_engine.oauth import outcome, reactions, scopes
 from ticket_engine.oauth.applications import Applications, Granted
 from ticket_engine.oauth.outcome import Connected, Page, Refusal, Started
-from ticket_engine.records import ConsentFlow, Failure, JournalEntry, Mailbox, TokenState
+from ticket_engine.records import ConsentFlow, Failure, JournalEntry, Mailbox, TokenState, is_identifier
 
 if TYPE_CHECKING:
     from ticket_engine.clock import Clock
@@ -94,10 +94,12 @@ class Consent:
             Refusal: the link is not, or no longer, valid.
             TicketEngineError: storage, Key Vault or the identity platform did not answer.
         """
+        # The same answer for what is no mailbox as for a wrong invite, so that nobody can try out which ones exist.
+        if not is_identifier(mailbox_id):
+            raise outcome.link_ended(None)
         try:
             mailbox = self._stores.mailboxes.get(mailbox_id)
         except MailboxNotFoundError:
-            # The same answer as for a wrong invite, so that nobody can try out which mailboxes exist.
             raise outcome.link_ended(None) from None
         state = self._stores.states.token(mailbox_id)
         if not _invited(state, hashed(invite), self._clock()):

@@ -20,6 +20,7 @@ class Page(StrEnum):
     DECLINED = "declined"
     ADMIN_APPROVAL = "admin-approval"
     APPROVED = "approved"
+    NOT_APPROVED = "not-approved"
     LINK_ENDED = "link-ended"
     MAILBOX_REFUSED = "mailbox-refused"
     BROKEN = "broken"

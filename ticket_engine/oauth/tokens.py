@@ -132,6 +132,17 @@ class TokenBroker:
         due = [each for each in ids & states.keys() if self.due(each, states[each])]
         return sorted(due, key=lambda each: _turn(each, states[each]))[:MOST_AT_ONCE]
 
+    def rotate_due(self, mailbox: Mailbox) -> bool:
+        """Rotate, unless it was done since it was asked for: a queue may deliver a message twice, or late.
+
+        Raises:
+            TicketEngineError: as for ``rotate``.
+        """
+        if not self.due(mailbox.id, self._stores.states.token(mailbox.id)):
+            return False
+        self.rotate(mailbox)
+        return True
+
     def rotate(self, mailbox: Mailbox) -> None:
         """Redeem the stored refresh token and write the new one; a failure is kept in the mailbox's state.
 
@@ -154,8 +165,12 @@ class TokenBroker:
         token, expires_at = redeemed.refresh_token or stored.value, redeemed.refresh_token_expires_at
         written = self._stores.vault.store_refresh_token(mailbox.id, token, expires_at)
 
+        kept = False
+
         def change(state: TokenState) -> TokenState:
-            if state.token_version != before.token_version:
+            nonlocal kept
+            kept = state.token_version == before.token_version
+            if not kept:
                 # A consent or another instance has stored a newer token in between, which is the one to keep.
                 return state
             return replace(
@@ -168,10 +183,9 @@ class TokenBroker:
             )
 
         self._stores.states.update_token(mailbox.id, change)
-        self._stores.journal.add(
-            mailbox.id,
-            JournalEntry(now, "token-rotated", f"The refresh token was renewed until {expires_at:%Y-%m-%d}."),
-        )
+        if kept:
+            sentence = f"The refresh token was renewed until {expires_at:%Y-%m-%d}."
+            self._stores.journal.add(mailbox.id, JournalEntry(now, "token-rotated", sentence))
 
     def _record(self, mailbox: Mailbox, error: TicketEngineError) -> None:
         failure = Failure.of(error.reaction, self._clock())

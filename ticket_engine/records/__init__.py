@@ -14,6 +14,7 @@ from ticket_engine.records.setup import (
     Task,
     TicketType,
     is_address,
+    is_identifier,
 )
 from ticket_engine.records.state import (
     ConsentFlow,
@@ -73,6 +74,7 @@ __all__ = [
     "TokenState",
     "created_at",
     "is_address",
+    "is_identifier",
     "is_ticket_id",
     "mailbox_digits",
     "spoken_ticket_id",

@@ -84,7 +84,7 @@ class Backlog(StrEnum):
 
 def _matches(pattern: re.Pattern[str]) -> Any:
     def check(value: str) -> str:
-        if not pattern.match(value):
+        if not pattern.fullmatch(value):
             raise ValueError("no match")
         return value
 
@@ -141,7 +141,14 @@ def _accepts(text: str, **more: Any) -> Any:
 Identifier = Annotated[str, AfterValidator(_lower), Field(max_length=_MAX_ID), _matches(_ID)]
 Address = Annotated[str, AfterValidator(str.strip), Field(max_length=254), _matches(_ADDRESS)]
 Line = Annotated[str, Field(max_length=200), AfterValidator(_one_line)]
+
+
 ID_ACCEPTS = f"lower-case letters, digits and single dashes, at most {_MAX_ID} characters, such as support-desk"
+
+
+def is_identifier(text: str) -> bool:
+    """Whether this can be the id of a mailbox or a ticket type."""
+    return len(text) <= _MAX_ID and _ID.fullmatch(text) is not None
 
 
 class _Record(BaseModel):
