@@ -20,7 +20,7 @@ from devcloud.entra import Application, Entra, Tenant, User
 from devcloud.functions import FunctionsHost
 from devcloud.host import authentication
 from devcloud.vault import Vault
-from ticket_engine.settings import ANONYMOUS_PATHS, MAIL_CONTAINER, QUEUES, TABLES
+from ticket_engine.settings import ANONYMOUS_PATHS, MAIL_CONTAINER, POISON_QUEUES, QUEUES, TABLES
 
 DOMAIN = "contoso.example"
 
@@ -201,7 +201,7 @@ class DevCloud:
         with BlobServiceClient.from_connection_string(connection, connection_verify=bundle) as blobs:
             blobs.create_container(MAIL_CONTAINER)
         with QueueServiceClient.from_connection_string(connection, connection_verify=bundle) as queues:
-            for name in QUEUES:
+            for name in (*QUEUES, *POISON_QUEUES):
                 queues.create_queue(name)
 
 

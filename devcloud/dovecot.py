@@ -9,6 +9,7 @@ import pwd
 import shutil
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 from devcloud.certificates import CertificateAuthority
@@ -51,6 +52,8 @@ userdb {{
 }}
 namespace inbox {{
   inbox = yes
+  # As in Exchange Online.
+  separator = /
 }}
 service auth {{
   client_limit = 4000
@@ -148,14 +151,19 @@ class MailServer:
             self._process.stop()
             self._process = None
 
-    def deliver(self, mailbox: str, raw: bytes) -> None:
-        """Put a mail into a mailbox, as a delivery agent does: written to tmp, then renamed into new."""
+    def deliver(self, mailbox: str, raw: bytes, at: datetime | None = None) -> None:
+        """Put a mail into a mailbox, as a delivery agent does: written to tmp, then renamed into new.
+
+        ``at`` is when it came, for a mail of the past (IMAP: INTERNALDATE).
+        """
         maildir = self._maildir(mailbox)
         name = f"{time.time_ns()}.{os.getpid()}_{next(self._unique)}.devcloud"
         temporary = maildir / "tmp" / name
         temporary.write_bytes(raw)
         if os.geteuid() == 0:
             os.chown(temporary, *self._owner)
+        if at is not None:
+            os.utime(temporary, (at.timestamp(), at.timestamp()))
         temporary.rename(maildir / "new" / name)
 
     def messages(self, mailbox: str) -> list[bytes]:

@@ -59,3 +59,16 @@ def mail_poll_mailbox(message: func.QueueMessage, more: func.Out[str]) -> None:
             messages=result.messages,
             more=result.more,
         )
+
+
+@bp.queue_trigger(arg_name="message", queue_name="mail-poll-poison", connection="AzureWebJobsStorage")
+def mail_poll_poison(message: func.QueueMessage) -> None:
+    """Record a message that was given up: every worker that took it died, or could not reach the storage."""
+    from ticket_engine.events import MESSAGE_POISONED
+    from ticket_engine.process import engine, named_mailbox
+
+    mailbox_id = named_mailbox(message.get_body())
+    text = "a message of mail-poll was given up: %s"
+    MESSAGE_POISONED.log(_log, text, mailbox_id or message.id, queue="mail-poll", mailbox=mailbox_id)
+    if mailbox_id:
+        engine().poller.poisoned(mailbox_id)

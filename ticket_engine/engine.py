@@ -7,6 +7,7 @@ from functools import cached_property
 from ticket_engine.clock import Clock, utc_now
 from ticket_engine.health import Health
 from ticket_engine.intake.poll import Poller
+from ticket_engine.intake.quarantine import Quarantine
 from ticket_engine.mail import open_source
 from ticket_engine.oauth.applications import Applications
 from ticket_engine.oauth.connection import Connector
@@ -87,6 +88,11 @@ class Engine:
             time_budget=self.settings.poll_time_budget,
             max_message_bytes=self.settings.max_message_bytes,
         )
+
+    @cached_property
+    def quarantine(self) -> Quarantine:
+        """Mails that wait for a human."""
+        return Quarantine(self.stores, clock=self.clock)
 
     @cached_property
     def health(self) -> Health:

@@ -52,6 +52,10 @@ class StorageUnavailableError(TicketEngineError):
     """Table or blob storage did not answer, or refused."""
 
 
+class StorageRefusedError(StorageUnavailableError):
+    """Storage did not take what was written (HTTP 400, 413): the same again would be refused again."""
+
+
 class VaultUnavailableError(TicketEngineError):
     """Key Vault did not answer, or refused."""
 
@@ -82,6 +86,10 @@ class MailboxNotFoundError(TicketEngineError):
 
 class TicketTypeNotFoundError(TicketEngineError):
     """No ticket type has this id."""
+
+
+class ItemNotFoundError(TicketEngineError):
+    """No mail with this item id is in quarantine."""
 
 
 class NoTicketTypeError(TicketEngineError):

@@ -42,6 +42,18 @@ POLL_FAILED = Event(
     "A poll failed; the code says why, the actor who must act.",
     ("mailbox", "code", "actor"),
 )
+MAIL_QUARANTINED = Event(
+    "mail-quarantined",
+    logging.ERROR,
+    "A mail could not be ingested after several tries; it stays on the server and waits for a person.",
+    ("mailbox", "item"),
+)
+MESSAGE_POISONED = Event(
+    "message-poisoned",
+    logging.ERROR,
+    "The work of a queue message failed again and again, and it was given up.",
+    ("queue", "mailbox"),
+)
 ROTATIONS_QUEUED = Event(
     "rotations-queued",
     logging.INFO,
@@ -79,6 +91,8 @@ EVENTS = (
     POLLS_QUEUED,
     MAILBOX_POLLED,
     POLL_FAILED,
+    MAIL_QUARANTINED,
+    MESSAGE_POISONED,
     ROTATIONS_QUEUED,
     TOKEN_ROTATED,
     ROTATION_FAILED,

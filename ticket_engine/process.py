@@ -24,3 +24,11 @@ def queued_mailbox(body: bytes) -> str:
         return str(json.loads(body)["mailbox"])
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError('a queue message has the form {"mailbox": "<id>"}') from error
+
+
+def named_mailbox(body: bytes) -> str:
+    """The mailbox id of a queue message that was given up; empty when it names none."""
+    try:
+        return queued_mailbox(body)
+    except ValueError:
+        return ""

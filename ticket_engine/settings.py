@@ -27,6 +27,8 @@ MAIL_CONTAINER = "mail"
 MAIL_POLL_QUEUE = "mail-poll"
 TOKEN_REFRESH_QUEUE = "token-refresh"  # noqa: S105 - a queue's name
 QUEUES = (MAIL_POLL_QUEUE, TOKEN_REFRESH_QUEUE)
+# Where the platform puts a message whose function failed five times.
+POISON_QUEUES = tuple(f"{name}-poison" for name in QUEUES)
 
 # What the platform's sign-in lets through: a mailbox's owner is no user of the console, and monitors have keys.
 ANONYMOUS_PATHS = ("/api/consent/*", "/api/oauth/callback", "/api/health", "/api/health/*", "/api/metrics")

@@ -48,3 +48,16 @@ def token_refresh_mailbox(message: func.QueueMessage) -> None:
         return
     if rotated:
         TOKEN_ROTATED.log(_log, "token rotated", mailbox=mailbox_id)
+
+
+@bp.queue_trigger(arg_name="message", queue_name="token-refresh-poison", connection="AzureWebJobsStorage")
+def token_refresh_poison(message: func.QueueMessage) -> None:
+    """Record a message that was given up; the timer queues the mailbox again, so that its token is not forgotten."""
+    from ticket_engine.events import MESSAGE_POISONED
+    from ticket_engine.process import engine, named_mailbox
+
+    mailbox_id = named_mailbox(message.get_body())
+    text = "a message of token-refresh was given up: %s"
+    MESSAGE_POISONED.log(_log, text, mailbox_id or message.id, queue="token-refresh", mailbox=mailbox_id)
+    if mailbox_id:
+        engine().broker.poisoned(mailbox_id)

@@ -84,10 +84,11 @@ def test_every_function_is_documented_and_every_documented_one_exists() -> None:
     assert set(re.findall(r"^\| `(\w+)`", table, re.MULTILINE)) == exist
     readme = (ROOT / "README.md").read_text()
     of_operators = {"health", "health_mailboxes", "metrics", "mail_poll_timer", "token_refresh_timer"}
+    of_operators |= {"mail_poll_poison", "token_refresh_poison"}
     assert exist - of_operators <= set(re.findall(r"\w+", readme))
 
 
-@pytest.mark.parametrize("name", [*settings.TABLES, *settings.QUEUES, settings.MAIL_CONTAINER])
+@pytest.mark.parametrize("name", [*settings.TABLES, *settings.QUEUES, *settings.POISON_QUEUES, settings.MAIL_CONTAINER])
 def test_every_table_queue_and_container_is_documented(name: str) -> None:
     assert f"`{name}`" in (ROOT / "docs/architecture.md").read_text()
 

@@ -58,6 +58,8 @@ EXPECTED: dict[str, list[dict[str, Any]]] = {
         queue("OUT", "queue", "more", "mail-poll"),
         queue("IN", "queueTrigger", "message", "mail-poll"),
     ],
+    "mail_poll_poison": [queue("IN", "queueTrigger", "message", "mail-poll-poison")],
+    "token_refresh_poison": [queue("IN", "queueTrigger", "message", "token-refresh-poison")],
     "token_refresh_timer": [queue("OUT", "queue", "mailboxes", "token-refresh"), timer("%TOKEN_REFRESH_SCHEDULE%")],
     "token_refresh_mailbox": [queue("IN", "queueTrigger", "message", "token-refresh")],
 }
@@ -221,3 +223,24 @@ def test_a_message_that_names_no_mailbox_fails_so_that_it_ends_in_the_poison_que
 ) -> None:
     with pytest.raises(worker_library.FunctionFailedError, match="a queue message has the form"):
         worker.invoke(functions["mail_poll_mailbox"], queue_call("nonsense"), "8")
+
+
+def test_a_message_that_was_given_up_is_recorded_at_its_mailbox_and_seen_by_health(
+    worker: LibraryWorker, functions: dict[str, Function], desk: Any
+) -> None:
+    given_up = json.dumps({"mailbox": desk.id})
+    worker.invoke(functions["mail_poll_poison"], queue_call(given_up), "10")
+    worker.invoke(functions["token_refresh_poison"], queue_call(given_up), "11")
+    events = [entry.code for entry in desk.engine.stores.journal.newest(desk.id, 2)]
+    assert events == ["rotation-poisoned", "poll-poisoned"]
+    (health,) = [each for each in desk.engine.health.mailboxes() if each.mailbox_id == desk.id]
+    assert (health.ok, health.actor) == (False, "operator")
+    desk.poll()
+    assert desk.engine.stores.states.poll(desk.id)[0].failure is None
+
+
+def test_a_senseless_message_that_was_given_up_is_logged_and_not_given_up_again(
+    worker: LibraryWorker, functions: dict[str, Function], caplog: pytest.LogCaptureFixture
+) -> None:
+    worker.invoke(functions["mail_poll_poison"], queue_call("nonsense"), "12")
+    assert "given up: id-1" in caplog.text

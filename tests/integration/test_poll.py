@@ -10,7 +10,7 @@ from devcloud.cloud import DevCloud
 from devcloud.samples import samples
 from ticket_engine.engine import Engine
 from ticket_engine.errors import Actor
-from ticket_engine.intake import poll as poll_module
+from ticket_engine.intake import ingest as ingest_module
 from ticket_engine.records import MessageKind, TicketState, days
 from ticket_engine.store.rows import TransactionConflictError
 from ticket_engine.store.segments import Shelf
@@ -79,7 +79,7 @@ def test_a_reply_joins_its_ticket_and_reopens_it_when_closed(desk: Any, mail: Ma
 
 
 def test_a_thread_longer_than_a_page_is_one_ticket(desk: Any, mail: Mail) -> None:
-    count = poll_module.PAGE_MESSAGES + 20
+    count = ingest_module.PAGE_MESSAGES + 20
     desk.deliver(mail(0))
     desk.deliver(*(mail(n, In_Reply_To=f"<request-{n - 1}@fabrikam.example>") for n in range(1, count)))
     result = desk.poll()
@@ -220,7 +220,7 @@ def test_an_oversize_mail_becomes_a_ticket_from_its_headers_and_stays(desk: Any,
 def test_a_poll_that_runs_out_of_time_stops_at_a_page_and_asks_for_more(
     desk: Any, mail: Mail, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(poll_module, "PAGE_MESSAGES", 2)
+    monkeypatch.setattr(ingest_module, "PAGE_MESSAGES", 2)
     desk.deliver(*(mail(n) for n in range(5)))
     desk.engine.poller._time_budget = timedelta()
     rounds = 1
@@ -279,6 +279,7 @@ def test_two_workers_on_one_mailbox_poll_it_once(desk: Any, mail: Mail) -> None:
 
     desk.deliver(mail(1))
     lease = Lease(desk.engine.stores.states, desk.id, desk.engine.clock, timedelta(minutes=5))
+    lease.read()
     lease.take()
     assert "Another worker" in desk.poll().skipped
     lease.release()
@@ -323,7 +324,7 @@ def test_deleting_mails_leaves_none_on_the_server(desk: Any, mail: Mail, cloud: 
 def test_an_error_nobody_foresaw_stays_with_its_mailbox(desk: Any, mail: Mail, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.deliver(mail(1))
     with monkeypatch.context() as patch:
-        patch.setattr(desk.engine.stores.archive, "put", lambda *_: 1 / 0)
+        patch.setattr(desk.engine.stores.ticket_types, "of", lambda _: 1 / 0)
         failure = desk.poll().failure
     assert failure.code == "unexpected"
     assert desk.poll().messages == 1

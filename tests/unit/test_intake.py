@@ -2,13 +2,11 @@
 
 from datetime import timedelta
 
-import pytest
-
 from devcloud.samples import samples
-from ticket_engine.intake.checkpoint import Checkpoint
 from ticket_engine.intake.commit import Incoming, archive_name, zipped
 from ticket_engine.intake.fingerprint import message_key
-from ticket_engine.intake.poll import PAGE_BYTES, PAGE_MESSAGES, backoff, pages
+from ticket_engine.intake.ingest import PAGE_BYTES, PAGE_MESSAGES, pages
+from ticket_engine.intake.poll import backoff
 from ticket_engine.mail import Item
 from ticket_engine.mime import parse
 
@@ -31,22 +29,6 @@ def test_the_key_ignores_how_lines_end_and_sees_any_other_difference() -> None:
     ]
     assert len({key, *others}) == 5
     assert key.startswith(others[2].partition("-")[0])
-
-
-def test_a_checkpoint_knows_what_is_done_in_whatever_order_the_server_lists() -> None:
-    listed = items(5)
-    checkpoint = Checkpoint().with_done(listed[:2], kept=listed[2:3])
-    again = Checkpoint.decode(checkpoint.encode())
-    assert again == checkpoint
-    renumbered = [Item(each.id, 6 - each.number, 1) for each in reversed(listed)]
-    assert [each.id for each in again.new(renumbered)] == ["uidl-5", "uidl-4"]
-    assert [each.id for each in again.to_settle(renumbered)] == ["uidl-2", "uidl-1"]
-    assert again.still_listed(listed[:1]) == Checkpoint().with_done(listed[:1])
-
-
-def test_a_checkpoint_of_another_release_is_not_guessed_at() -> None:
-    with pytest.raises(ValueError, match="does not know a checkpoint"):
-        Checkpoint.decode(b"Z9whatever")
 
 
 def test_pages_are_bounded_by_count_and_size() -> None:

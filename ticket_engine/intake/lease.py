@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from ticket_engine.errors import Actor, ConflictError, LeaseHeldError, Reaction
@@ -16,10 +16,16 @@ if TYPE_CHECKING:
 
 # Beyond a poll's time budget, so that a holder that lives never loses it; a crashed holder's ends.
 _MARGIN = timedelta(minutes=5)
+# Two instances' clocks never differ by more, unless one of them has jumped.
+CLOCK_SKEW = timedelta(minutes=5)
 
 
 class Lease:
-    """The right to poll one mailbox, and the state row that goes with it."""
+    """The right to poll one mailbox, and the state row that goes with it.
+
+    A poll that finds nothing to do takes no lease: it reads the state, looks at the server, and writes the state back,
+    which fails when another worker has written meanwhile. So an idle poll is two operations on this row.
+    """
 
     def __init__(self, states: StateTable, mailbox_id: str, clock: Clock, lifetime: timedelta) -> None:
         self._states = states
@@ -29,41 +35,55 @@ class Lease:
         self._holder = secrets.token_hex(8)
         self._etag: str | None = None
         self.state = PollState()
-        self.unfinished_since: datetime | None = None
-        """When the last poll began, if it did not end well: what it had begun to commit may be half done."""
+        self.held = False
 
-    def take(self) -> PollState:
-        """Take the lease and return the state as it stands.
+    def read(self) -> PollState:
+        """The state as it stands.
 
         Raises:
-            LeaseHeldError: another worker holds it.
+            LeaseHeldError: another worker holds the lease.
         """
-        state, self._etag = self._states.poll(self._mailbox_id)
-        now = self._clock()
-        if state.lease_holder is not None and state.lease_until is not None and state.lease_until > now:
+        self.state, self._etag = self._states.poll(self._mailbox_id)
+        until, now = self.state.lease_until, self._clock()
+        # A lease that would outlast the longest one was taken by a clock that has jumped; the ETag still protects.
+        live = until is not None and now < until <= now + self._lifetime + CLOCK_SKEW
+        if self.state.lease_holder is not None and live:
             raise _held(self._mailbox_id)
-        self.state = state
-        if state.lease_holder is not None or state.consecutive_failures:
-            self.unfinished_since = state.last_poll_at
-        self.save(lease_holder=self._holder, lease_until=now + self._lifetime, last_poll_at=now)
         return self.state
 
+    def take(self) -> None:
+        """Take the lease; raises LeaseHeldError when another worker was faster."""
+        crashed, now = self.state.lease_holder is not None, self._clock()
+        self.held = True
+        self.save(
+            lease_holder=self._holder,
+            last_poll_at=now,
+            unfinished_since=self.state.unfinished_since or now,
+            crashes=self.state.crashes + 1 if crashed else self.state.crashes,
+        )
+
     def save(self, **changes: Any) -> None:
-        """Write changes to the state, as the holder; raises LeaseHeldError when the lease was lost."""
-        changed = replace(self.state, **changes)
-        try:
-            self._etag = self._states.save_poll(self._mailbox_id, changed, self._etag)
-        except ConflictError:
-            # A write whose answer was lost has changed the row too: then the holder is still this one.
-            current, etag = self._states.poll(self._mailbox_id)
-            if current.lease_holder != self._holder:
-                raise _held(self._mailbox_id) from None
-            self._etag = self._states.save_poll(self._mailbox_id, changed, etag)
-        self.state = changed
+        """Write changes to the state and lengthen the lease; raises LeaseHeldError when it was lost."""
+        self._write(replace(self.state, lease_until=self._clock() + self._lifetime, **changes))
 
     def release(self, **changes: Any) -> None:
         """Write the last changes and give the lease back."""
-        self.save(**changes, lease_holder=None, lease_until=None)
+        self._write(replace(self.state, lease_holder=None, lease_until=None, **changes))
+        self.held = False
+
+    def _write(self, changed: PollState) -> None:
+        try:
+            self._etag = self._states.save_poll(self._mailbox_id, changed, self._etag)
+        except ConflictError:
+            # A write whose answer was lost has changed the row too: then the row is this one, or still this holder's.
+            current, etag = self._states.poll(self._mailbox_id)
+            if current == changed and etag is not None:
+                self._etag = etag
+            elif self.held and current.lease_holder == self._holder:
+                self._etag = self._states.save_poll(self._mailbox_id, changed, etag)
+            else:
+                raise _held(self._mailbox_id) from None
+        self.state = changed
 
 
 def _held(mailbox_id: str) -> LeaseHeldError:

@@ -1,10 +1,10 @@
-"""One poll of one mailbox: lease, log in, list, commit page by page, settle, release."""
+"""One poll of one mailbox: look, and where there is something to do, take the lease, ingest, settle, release."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -16,12 +16,14 @@ from ticket_engine.errors import (
     Reaction,
     TicketEngineError,
 )
+from ticket_engine.intake import backlog, checkpoint
 from ticket_engine.intake.checkpoint import Checkpoint
-from ticket_engine.intake.commit import Committed, Committer, Incoming
-from ticket_engine.intake.lease import Lease
+from ticket_engine.intake.commit import Committer
+from ticket_engine.intake.ingest import Ingest, Run, Tally
+from ticket_engine.intake.lease import CLOCK_SKEW, Lease
+from ticket_engine.intake.session import Session
 from ticket_engine.mail import Item, MailSource
-from ticket_engine.mime import parse
-from ticket_engine.records import Failure, JournalEntry, Mailbox, MessageKind, PollState, TicketType, TokenState, days
+from ticket_engine.records import Backlog, Failure, JournalEntry, Mailbox, PollState, TicketType, TokenState
 
 if TYPE_CHECKING:
     from ticket_engine.clock import Clock
@@ -30,9 +32,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("ticket_engine.intake")
 
-# One conversation's messages and its ticket fit one transaction of 100 entities.
-PAGE_MESSAGES = 99
-PAGE_BYTES = 8 * 1024**2
 _FIRST_BACKOFF = timedelta(minutes=1)
 _LONGEST_BACKOFF = timedelta(hours=1)
 
@@ -48,19 +47,6 @@ class PollResult:
     more: bool = False
     skipped: str = ""
     failure: Failure | None = None
-
-
-@dataclass
-class _Tally:
-    mails: int = 0
-    tickets: int = 0
-    messages: int = 0
-    problems: list[str] = field(default_factory=list)
-
-    def add(self, page: Sequence[Incoming], committed: Committed) -> None:
-        self.mails += len(page)
-        self.tickets += committed.tickets
-        self.messages += committed.messages
 
 
 class Poller:
@@ -112,55 +98,58 @@ class Poller:
         if mailbox.paused:
             return PollResult(mailbox_id, skipped="the mailbox is paused")
         lease = Lease(self._stores.states, mailbox_id, self._clock, self._time_budget)
+        run = Run(self._clock, self._clock() + self._time_budget, self._max_message_bytes)
+        tally = run.tally
         try:
-            lease.take()
-        except LeaseHeldError as error:
-            return PollResult(mailbox_id, skipped=error.reaction.sentence)
-        tally = _Tally()
-        try:
-            more = self._poll(mailbox, lease, tally)
+            lease.read()
+            try:
+                more = self._poll(mailbox, lease, run)
+            except LeaseHeldError:
+                raise
+            except TicketEngineError as error:
+                paused = isinstance(error, CredentialRefusedError)
+                return self._failed(mailbox, lease, tally, error.reaction, paused=paused)
+            except Exception:  # noqa: BLE001 - one mailbox is an isolation edge; the traceback is logged
+                _log.exception("poll failed", extra={"mailbox": mailbox_id})
+                return self._failed(mailbox, lease, tally, _unexpected(mailbox_id))
+            return self._succeeded(mailbox, lease, tally, more=more)
         except LeaseHeldError as error:
             return PollResult(mailbox_id, tally.mails, tally.tickets, tally.messages, skipped=error.reaction.sentence)
-        except TicketEngineError as error:
-            paused = isinstance(error, CredentialRefusedError)
-            return self._failed(mailbox, lease, tally, error.reaction, paused=paused)
-        except Exception:  # noqa: BLE001 - one mailbox is an isolation edge; the traceback is logged
-            _log.exception("poll failed", extra={"mailbox": mailbox_id})
-            return self._failed(mailbox, lease, tally, _unexpected(mailbox_id))
-        return self._succeeded(mailbox, lease, tally, more=more)
 
-    def _poll(self, mailbox: Mailbox, lease: Lease, tally: _Tally) -> bool:
-        deadline = self._clock() + self._time_budget
-        ticket_types = self._ticket_types(mailbox)
-        token = self._broker.access_token(mailbox)
-        with self._log_in(mailbox, token) as source:
-            items = source.items()
-            checkpoint = Checkpoint.decode(lease.state.checkpoint).still_listed(items)
-            new = checkpoint.new(items)
-            lease.state = replace(lease.state, mails_on_server=len(items))
-            # Mails that are done and still there: the last poll ended before the server had settled them.
-            source.settle(checkpoint.to_settle(items), mailbox.after_ingest)
-            committer = Committer(self._stores, mailbox=mailbox, ticket_types=ticket_types, clock=self._clock)
-            if lease.unfinished_since is not None:
-                committer.recover(lease.unfinished_since)
-            for number, planned in enumerate(pages(new, self._max_message_bytes)):
-                # Every poll gets at least one page further, however long the login took.
-                if number and self._clock() >= deadline:
-                    return True
-                page = self._fetch(source, planned, tally)
-                tally.add(page, committer.commit(page))
-                done = [each.item for each in page]
-                partly = [each.item for each in page if each.parsed.kind is MessageKind.OVERSIZE]
-                checkpoint = checkpoint.with_done(done, kept=partly)
-                now = self._clock()
-                lease.save(
-                    checkpoint=checkpoint.encode(),
-                    messages_ingested=lease.state.messages_ingested + len(page),
-                    last_mail_at=now,
-                    mails_by_day=days.count(lease.state.mails_by_day, now.date(), len(page)),
-                )
-                source.settle(checkpoint.to_settle(done), mailbox.after_ingest)
-        return False
+    def _poll(self, mailbox: Mailbox, lease: Lease, run: Run) -> bool:
+        known = checkpoint.decode(lease.state.checkpoint, mailbox.type)
+        with Session(mailbox, self._broker, self._log_in) as session:
+            items = session.items(known.position)
+            position = self._seen(mailbox, lease, session, known, items)
+            lease.state = replace(lease.state, mails_on_server=session.count(), checkpoint=position.encode())
+            if not position.new(items) and not position.pending(items):
+                session.finish()
+                return False
+            return self._ingest(mailbox, lease, session, position, items, run)
+
+    def _seen(
+        self, mailbox: Mailbox, lease: Lease, session: Session, known: Checkpoint, items: Sequence[Item]
+    ) -> Checkpoint:
+        """The checkpoint in the light of the server's list, without the mails from before the mailbox's start."""
+        if known.fresh and mailbox.backlog is Backlog.FROM_NOW_ON and lease.state.backlog_mails is None:
+            # Connected by a release that did not look at the backlog.
+            start = backlog.start_after(mailbox, items, session.validity)
+            found = backlog.AtConnection(len(items), start.encode())
+            lease.state = backlog.remembered(lease.state, found, self._clock())
+            return start
+        position = known.seen(items, session.validity)
+        began = lease.state.starts_at
+        if began is None or not position.fresh:
+            return position
+        # Nothing here is known by its id any more, so the date tells what was there before the start.
+        old = [item for item in position.new(items) if self._came_before(began, item, session)]
+        return position.after(old, old, ())
+
+    @staticmethod
+    def _came_before(start: datetime, item: Item, session: Session) -> bool:
+        at = item.received_at or backlog.received_at(session.headers(item).raw or b"")
+        # Servers say the second.
+        return at is not None and at < start.replace(microsecond=0)
 
     def _ticket_types(self, mailbox: Mailbox) -> list[TicketType]:
         found = self._stores.ticket_types.of(mailbox.id)
@@ -174,34 +163,60 @@ class Poller:
             )
         return found
 
-    def _fetch(self, source: MailSource, planned: Sequence[Item], tally: _Tally) -> list[Incoming]:
-        page = []
-        small = [item for item in planned if item.size <= self._max_message_bytes]
-        for fetched in source.fetch(small):
-            if fetched.raw is None:
-                tally.problems.append(f"mail {fetched.item.id}: {fetched.problem}")
-                continue
-            page.append(Incoming(fetched.item, fetched.raw, parse(fetched.raw)))
-        for item in planned:
-            if item.size > self._max_message_bytes:
-                head = source.headers(item)
-                problem = f"The mail has {item.size} bytes, more than MAX_MESSAGE_BYTES; it stays on the server."
-                parsed = replace(parse(head), kind=MessageKind.OVERSIZE, problem=problem)
-                page.append(Incoming(item, head, parsed))
-        return page
+    def _ingest(
+        self,
+        mailbox: Mailbox,
+        lease: Lease,
+        session: Session,
+        position: Checkpoint,
+        items: Sequence[Item],
+        run: Run,
+    ) -> bool:
+        # What a poll that did not end well had begun to commit may be half done.
+        unfinished = lease.state.unfinished_since
+        lease.take()
+        ticket_types = self._ticket_types(mailbox)
+        committer = Committer(self._stores, mailbox=mailbox, ticket_types=ticket_types, clock=self._clock)
+        if unfinished is not None:
+            committer.recover(unfinished)
+        ingest = Ingest(
+            mailbox,
+            session=session,
+            committer=committer,
+            lease=lease,
+            checkpoint=position,
+            quarantine=self._stores.quarantine,
+            run=run,
+        )
+        new = position.new(items)
+        suspect = lease.state.in_flight
+        if suspect:
+            # The workers before died with this mail in hand, so it is not touched again.
+            new = ingest.set_aside(new, suspect)
+        more = ingest.run(new, position.pending(items))
+        lease.state = replace(lease.state, **ingest.state)
+        return more
 
-    def _succeeded(self, mailbox: Mailbox, lease: Lease, tally: _Tally, *, more: bool) -> PollResult:
+    def _succeeded(self, mailbox: Mailbox, lease: Lease, tally: Tally, *, more: bool) -> PollResult:
         now = self._clock()
         failure = None
         if tally.problems:
             failure = Failure.of(_undelivered(tally.problems), now)
-        lease.release(last_success_at=now, consecutive_failures=0, next_poll_at=None, failure=failure)
-        if tally.mails or failure:
+        lease.release(
+            last_poll_at=now,
+            last_success_at=now,
+            consecutive_failures=0,
+            crashes=0,
+            unfinished_since=None,
+            next_poll_at=None,
+            failure=failure,
+        )
+        if tally.mails or tally.quarantined or failure:
             self._stores.journal.add(mailbox.id, _entry(now, "polled", tally, failure))
         return PollResult(mailbox.id, tally.mails, tally.tickets, tally.messages, more=more, failure=failure)
 
     def _failed(
-        self, mailbox: Mailbox, lease: Lease, tally: _Tally, reaction: Reaction, *, paused: bool = False
+        self, mailbox: Mailbox, lease: Lease, tally: Tally, reaction: Reaction, *, paused: bool = False
     ) -> PollResult:
         now = self._clock()
         if reaction.code in {"login-refused", "access-token-expired"}:
@@ -211,35 +226,34 @@ class Poller:
         wait = timedelta() if paused else reaction.retry_after or backoff(failures)
         known = lease.state.failure
         try:
-            lease.release(consecutive_failures=failures, next_poll_at=now + wait, failure=failure)
+            lease.release(
+                last_poll_at=now, consecutive_failures=failures, crashes=0, next_poll_at=now + wait, failure=failure
+            )
             # The journal has a failure once, however often it repeats; the state has the last time.
             if tally.mails or known is None or known.code != failure.code:
                 self._stores.journal.add(mailbox.id, _entry(now, "poll-failed", tally, failure))
+        except LeaseHeldError:
+            raise
         except TicketEngineError:
             # Storage itself is the failure: the lease ends by itself, and the log has the reason.
             _log.exception("the state of a failed poll could not be saved", extra={"mailbox": mailbox.id})
         return PollResult(mailbox.id, tally.mails, tally.tickets, tally.messages, failure=failure)
 
+    def poisoned(self, mailbox_id: str) -> None:
+        """Record that a queue message about this mailbox was given up, because its poll died again and again."""
+        now = self._clock()
+        failure = Failure.of(_poisoned(mailbox_id), now)
+        self._stores.states.update_poll(mailbox_id, lambda state: replace(state, failure=failure))
+        entry = JournalEntry(now, "poll-poisoned", failure.sentence, failure.actor, failure.code)
+        self._stores.journal.add(mailbox_id, entry)
+
 
 def _is_time(polls: PollState, token: TokenState, now: datetime) -> bool:
-    if polls.next_poll_at is None or polls.next_poll_at <= now:
+    # A last poll in the future means that a clock has jumped, and then the wait is not to be believed either.
+    jumped = polls.last_poll_at is not None and polls.last_poll_at > now + CLOCK_SKEW
+    if jumped or polls.next_poll_at is None or polls.next_poll_at <= now:
         return True
     return polls.failure is not None and token.connected_at is not None and polls.failure.at < token.connected_at
-
-
-def pages(items: Sequence[Item], max_message_bytes: int) -> Iterator[list[Item]]:
-    """Cut the items into pages of at most PAGE_MESSAGES mails and, but for a single large mail, PAGE_BYTES."""
-    page: list[Item] = []
-    size = 0
-    for item in items:
-        weight = item.size if item.size <= max_message_bytes else 0
-        if page and (len(page) == PAGE_MESSAGES or size + weight > PAGE_BYTES):
-            yield page
-            page, size = [], 0
-        page.append(item)
-        size += weight
-    if page:
-        yield page
 
 
 def backoff(failures: int) -> timedelta:
@@ -248,8 +262,10 @@ def backoff(failures: int) -> timedelta:
     return min(_FIRST_BACKOFF * (1 << doublings), _LONGEST_BACKOFF)
 
 
-def _entry(now: datetime, event: str, tally: _Tally, failure: Failure | None) -> JournalEntry:
+def _entry(now: datetime, event: str, tally: Tally, failure: Failure | None) -> JournalEntry:
     sentence = f"{tally.mails} mails: {tally.messages} new messages in {tally.tickets} new tickets."
+    if tally.quarantined:
+        sentence += f" {tally.quarantined} mails were tried often enough and wait in quarantine for a person."
     if failure is None:
         return JournalEntry(now, event, sentence)
     return JournalEntry(now, event, f"{sentence} {failure.sentence}", failure.actor, failure.code)
@@ -260,6 +276,15 @@ def _undelivered(problems: list[str]) -> Reaction:
         Actor.SERVICE,
         "mail-not-delivered",
         f"{len(problems)} mails could not be fetched; the next poll tries again. The first: {problems[0][:200]}",
+    )
+
+
+def _poisoned(mailbox_id: str) -> Reaction:
+    return Reaction(
+        Actor.OPERATOR,
+        "poll-poisoned",
+        f"The worker that polled mailbox {mailbox_id} died several times in a row: look for its memory or its timeout "
+        "in the log; the next polls take the mails one by one, and put the one aside that does it.",
     )
 
 

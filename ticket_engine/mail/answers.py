@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from ticket_engine.errors import Actor, MailLoginError, MailServerError, Reaction
+from ticket_engine.records.setup import INBOX
 
 if TYPE_CHECKING:
     from ticket_engine.records import Mailbox
 
 _BACKOFF = re.compile(r"Suggested Backoff Time:\s*(\d+)\s*milliseconds", re.IGNORECASE)
+# RFC 2449, section 8.1.1: the response code of a mailbox that another session has locked.
+_IN_USE = re.compile(r"\[IN-USE\]", re.IGNORECASE)
+_NAMED_FOLDERS = 20
+_TOKEN_EXPIRED = Reaction(
+    Actor.SERVICE, "access-token-expired", "The access token had ended; the next run takes a new one."
+)
+
+
+def token_expired(text: str) -> bool:
+    """Whether the server ended the session because its access token has ended."""
+    return "accesstokenexpired" in text.lower().replace(" ", "")
 
 
 def throttled(text: str) -> Reaction | None:
@@ -33,12 +46,14 @@ def refused_login(mailbox: Mailbox, text: str) -> MailLoginError:
     slow_down = throttled(text)
     if slow_down is not None:
         return MailLoginError(slow_down)
-    if "accesstokenexpired" in text.lower():
+    if token_expired(text):
+        return MailLoginError(_TOKEN_EXPIRED)
+    if _IN_USE.search(text):
         return MailLoginError(
             Reaction(
                 Actor.SERVICE,
-                "access-token-expired",
-                "The access token had ended; the next run takes a new one.",
+                "mailbox-in-use",
+                f"Another session has {mailbox.username} open right now; the next run tries again.",
             )
         )
     protocol = mailbox.type.name
@@ -99,10 +114,40 @@ def broken_off(mailbox: Mailbox, text: str) -> MailServerError:
     slow_down = throttled(text)
     if slow_down is not None:
         return MailServerError(slow_down)
+    if token_expired(text):
+        return MailServerError(_TOKEN_EXPIRED)
     return MailServerError(
         Reaction(
             Actor.SERVICE,
             "mail-session-broken",
             f"The mail server {mailbox.host} ended the session early; the next run goes on where this one stopped.",
+        )
+    )
+
+
+def no_such_folder(mailbox: Mailbox, folder: str, there: Sequence[str]) -> MailServerError:
+    """The error for a folder that the server does not open; ``there`` are the names of those that it has."""
+    known = ", ".join(there[:_NAMED_FOLDERS]) + (" and others" if len(there) > _NAMED_FOLDERS else "")
+    return MailServerError(
+        Reaction(
+            Actor.OPERATOR,
+            "folder-not-found",
+            f"The mailbox {mailbox.username} has no folder {folder!r} that can be opened: set the mailbox's folder to "
+            f"one of these: {known or INBOX}.",
+        )
+    )
+
+
+def not_settled(mailbox: Mailbox, text: str) -> MailServerError:
+    """The error for ingested mails that the server does not move, mark or delete."""
+    slow_down = throttled(text)
+    if slow_down is not None:
+        return MailServerError(slow_down)
+    return MailServerError(
+        Reaction(
+            Actor.OPERATOR,
+            "mail-not-settled",
+            f"The mail server did not {mailbox.after_ingest} mails that are tickets already ({text[:100]}): check the "
+            "mailbox's quota and its folders; the next run tries again.",
         )
     )

@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
-import ssl
 from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Self
 
-from ticket_engine.mail import answers, sasl
-from ticket_engine.mail.source import Fetched, Item
+from ticket_engine.mail import answers, sasl, tls
+from ticket_engine.mail.source import Fetched, Item, Position
 from ticket_engine.records import AfterIngest
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ class Pop3Connection:
         raw = socket.create_connection((host, port), timeout=timeout)
         try:
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._socket = ssl.create_default_context().wrap_socket(raw, server_hostname=host)
+            self._socket = tls.context().wrap_socket(raw, server_hostname=host)
         except BaseException:
             raw.close()
             raise
@@ -119,12 +118,17 @@ class Pop3Connection:
 
 
 class Pop3Source:
-    """A logged-in POP3 session; see MailSource."""
+    """A logged-in POP3 session; see MailSource. Deletions are the server's at QUIT (RFC 1939, section 6)."""
 
-    def __init__(self, mailbox: Mailbox, connection: Pop3Connection, window: int) -> None:
+    settles_at_end = True
+    renumbers = True
+    validity = 0
+
+    def __init__(self, mailbox: Mailbox, connection: Pop3Connection, window: int, count: int) -> None:
         self._mailbox = mailbox
         self._connection = connection
         self._window = window
+        self._count = count
 
     @classmethod
     def open(cls, mailbox: Mailbox, access_token: str) -> Self:
@@ -145,15 +149,15 @@ class Pop3Source:
         try:
             window = WINDOW if b"PIPELINING" in _capabilities(connection) else 1
             _log_in(connection, mailbox.username, access_token)
-            connection.command("STAT")
-        except Refused as error:
+            count = int(connection.command("STAT").split()[0])
+        except (Refused, ValueError, IndexError) as error:
             connection.close()
             _log.warning("login refused, the server said: %s", error, extra={"mailbox": mailbox.id})
             raise answers.refused_login(mailbox, str(error)) from error
         except OSError as error:
             connection.close()
             raise answers.broken_off(mailbox, str(error)) from error
-        return cls(mailbox, connection, window)
+        return cls(mailbox, connection, window, count)
 
     def __enter__(self) -> Self:
         """Use the session."""
@@ -162,43 +166,44 @@ class Pop3Source:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """End the session; without an error with QUIT, which is what makes deletions final."""
-        with contextlib.suppress(OSError, Refused):
-            if kind is None:
-                self._connection.command("QUIT")
+        """Drop the connection; without QUIT nothing is deleted."""
         self._connection.close()
 
-    def count(self) -> int:
-        """How many mails the mailbox holds (STAT)."""
+    def finish(self) -> None:
+        """QUIT, which is what makes deletions final."""
         with self._broken_off():
-            return int(self._connection.command("STAT").split()[0])
+            self._connection.command("QUIT")
 
-    def items(self) -> list[Item]:
+    def count(self) -> int:
+        """How many mails STAT said at the login."""
+        return self._count
+
+    def items(self, position: Position | None = None) -> list[Item]:
         """Every mail by UIDL with its size; neither order nor numbers are promised between sessions."""
+        del position
         with self._broken_off():
-            sizes = dict(_pair(line) for line in self._connection.lines("LIST"))
-            listed = [_pair(line) for line in self._connection.lines("UIDL")]
+            sizes, listed = (self._pairs(answer) for answer in self._answers([b"LIST", b"UIDL"]))
         return [
             Item(id=uidl.decode("utf-8", "backslashreplace"), number=number, size=int(sizes.get(number, b"0")))
-            for number, uidl in sorted(listed)
+            for number, uidl in sorted(listed.items())
         ]
+
+    def _pairs(self, answer: str | Refused) -> dict[int, bytes]:
+        if isinstance(answer, Refused):
+            raise answer
+        return dict(_pair(line) for line in self._connection.content().splitlines())
 
     def fetch(self, items: Sequence[Item]) -> Iterator[Fetched]:
         """RETR each mail, in windows of pipelined commands where the server announced that."""
-        waiting = deque(items)
-        sent: deque[Item] = deque()
-        while waiting or sent:
+        answered = self._answers([b"RETR %d" % item.number for item in items])
+        for item in items:
             with self._broken_off():
-                if waiting and len(sent) <= self._window // 2:
-                    ahead = [waiting.popleft() for _ in range(min(len(waiting), self._window - len(sent)))]
-                    self._connection.send(*(b"RETR %d" % item.number for item in ahead))
-                    sent.extend(ahead)
-                item = sent.popleft()
-                try:
-                    self._connection.answer()
+                answer = next(answered)
+                if isinstance(answer, Refused):
+                    self._raise_if_throttled(answer)
+                    fetched = Fetched(item, None, str(answer))
+                else:
                     fetched = Fetched(item, self._connection.content())
-                except Refused as error:
-                    fetched = Fetched(item, None, str(error))
             yield fetched
 
     def headers(self, item: Item) -> bytes:
@@ -212,15 +217,37 @@ class Pop3Source:
         if after is not AfterIngest.DELETE:
             return
         with self._broken_off():
-            for item in items:
-                with contextlib.suppress(Refused):
-                    self._connection.command(f"DELE {item.number}")
+            for _ in self._answers([b"DELE %d" % item.number for item in items]):
+                # A mail that is gone already is what was wanted.
+                pass
+
+    def _answers(self, commands: Sequence[bytes]) -> Iterator[str | Refused]:
+        """Send commands and yield each one's answer, in windows where the server announced pipelining.
+
+        Whoever takes a +OK of a multi-line answer reads the content before the next one.
+        """
+        waiting = deque(commands)
+        sent = 0
+        while waiting or sent:
+            if waiting and sent <= self._window // 2:
+                ahead = [waiting.popleft() for _ in range(min(len(waiting), self._window - sent))]
+                self._connection.send(*ahead)
+                sent += len(ahead)
+            sent -= 1
+            try:
+                yield self._connection.answer()
+            except Refused as error:
+                yield error
+
+    def _raise_if_throttled(self, error: Refused) -> None:
+        if answers.throttled(str(error)) is not None:
+            raise error
 
     @contextlib.contextmanager
     def _broken_off(self) -> Iterator[None]:
         try:
             yield
-        except (OSError, Refused, ValueError) as error:
+        except (OSError, Refused, ValueError, IndexError) as error:
             raise answers.broken_off(self._mailbox, str(error)) from error
 
 

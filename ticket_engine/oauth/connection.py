@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from ticket_engine.intake import backlog
 from ticket_engine.oauth import outcome, scopes
 from ticket_engine.oauth.applications import Applications, Granted
 from ticket_engine.oauth.id_token import Account, IdTokenVerifier, InvalidIdTokenError
@@ -75,7 +76,7 @@ class Connector:
         if token is None:
             raise outcome.no_refresh_token(mailbox)
         with self._log_in(mailbox, redeemed.access_token.value) as source:
-            mails = source.count()
+            found = backlog.at_connection(mailbox, source)
         ends_at = redeemed.refresh_token_expires_at
         stored = self._stores.vault.store_refresh_token(mailbox.id, token, ends_at)
         now = self._clock()
@@ -95,10 +96,11 @@ class Connector:
                 failure=None,
             ),
         )
+        self._stores.states.update_poll(mailbox.id, lambda state: backlog.remembered(state, found, now))
         self._broker.forget(mailbox)
-        sentence = f"{account.username} connected the mailbox, which holds {mails} mails."
+        sentence = f"{account.username} connected the mailbox, which holds {found.mails} mails."
         self._stores.journal.add(mailbox.id, JournalEntry(now, "connected", sentence, by=by))
-        return Connected(mailbox, mails)
+        return Connected(mailbox, found.mails)
 
     def _account(self, mailbox: Mailbox, answer: Mapping[str, Any]) -> Account:
         any_tenant = mailbox.tenant_id == ANY_TENANT

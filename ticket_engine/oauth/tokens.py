@@ -159,6 +159,19 @@ class TokenBroker:
             self._record(mailbox, error)
             raise
 
+    def poisoned(self, mailbox_id: str) -> None:
+        """Record that a queue message about this mailbox was given up; the stored token is as it was."""
+        reaction = Reaction(
+            Actor.OPERATOR,
+            "rotation-poisoned",
+            f"The worker that renewed the refresh token of mailbox {mailbox_id} died several times in a row: look for "
+            "its memory or its timeout in the log; the token is kept, and the timer tries again.",
+        )
+        failure = Failure.of(reaction, self._clock())
+        self._stores.states.update_token(mailbox_id, lambda state: replace(state, failure=failure))
+        entry = JournalEntry(failure.at, "rotation-poisoned", failure.sentence, failure.actor, failure.code)
+        self._stores.journal.add(mailbox_id, entry)
+
     def _keep(self, mailbox: Mailbox, before: TokenState, stored: StoredSecret, granted: Granted) -> None:
         now = self._clock()
         redeemed = Redeemed.of(granted.answer, now)

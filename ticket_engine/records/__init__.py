@@ -23,6 +23,7 @@ from ticket_engine.records.state import (
     Failure,
     JournalEntry,
     PollState,
+    QuarantinedItem,
     TokenState,
 )
 from ticket_engine.records.ticket import (
@@ -61,6 +62,7 @@ __all__ = [
     "Message",
     "MessageKind",
     "PollState",
+    "QuarantinedItem",
     "RecordError",
     "RuleError",
     "RuleField",

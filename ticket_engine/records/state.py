@@ -76,8 +76,11 @@ class CredentialState:
 class PollState:
     """A mailbox's polls: the lease, the checkpoint, and how the last poll went.
 
-    ``checkpoint`` is opaque here; ``ticket_engine.intake.checkpoint`` reads and writes it, and ``records.days``
-    ``mails_by_day``.
+    ``checkpoint`` and ``troubles`` are opaque here; ``ticket_engine.intake`` reads and writes them, and
+    ``records.days`` ``mails_by_day``. ``backlog_mails`` is how many mails there were when the mailbox was connected;
+    ``starts_at`` is set when those are none of ours. ``unfinished_since`` is when the first poll began
+    that has not ended well yet. ``crashes`` counts the polls in a row whose worker died, and
+    ``in_flight`` is the mail that such a one was busy with, where it could say.
     """
 
     lease_holder: str | None = None
@@ -91,7 +94,29 @@ class PollState:
     last_mail_at: datetime | None = None
     mails_by_day: str = ""
     checkpoint: bytes | None = None
+    troubles: str = ""
+    quarantined: int = 0
+    backlog_mails: int | None = None
+    starts_at: datetime | None = None
+    unfinished_since: datetime | None = None
+    crashes: int = 0
+    in_flight: str = ""
     failure: Failure | None = None
+
+
+@dataclass(frozen=True)
+class QuarantinedItem:
+    """A mail that could not be ingested after so many tries; it is still on the server, and a human decides.
+
+    ``item`` is its id on the server (POP3: UIDL; IMAP: UIDVALIDITY and UID).
+    """
+
+    item: str
+    size: int
+    tries: int
+    first_at: datetime
+    quarantined_at: datetime
+    problem: str
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,14 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
-from ticket_engine.errors import Actor, Reaction, StorageUnavailableError, VaultUnavailableError, suggested_wait
+from ticket_engine.errors import (
+    Actor,
+    Reaction,
+    StorageRefusedError,
+    StorageUnavailableError,
+    VaultUnavailableError,
+    suggested_wait,
+)
 
 if TYPE_CHECKING:
     from azure.core.exceptions import AzureError
@@ -15,6 +22,8 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 _FORBIDDEN = 403
+# What is refused again however often it is sent: malformed, or too large.
+_REFUSED = {400, 413}
 
 
 def _reaction(what: str, code: str, error: Exception) -> Reaction:
@@ -41,18 +50,30 @@ def _retry_after(error: Exception) -> timedelta | None:
     return None if response is None else suggested_wait(response.headers.get("Retry-After", ""))
 
 
+def _refused(error: Exception) -> Reaction:
+    code = getattr(error, "error_code", None) or getattr(error, "status_code", "")
+    return Reaction(
+        Actor.OPERATOR,
+        "storage-refused",
+        f"Storage did not accept what was to be written ({code}): report it, with the log of this minute.",
+    )
+
+
 @contextmanager
 def storage_failures() -> Iterator[None]:
     """Turn an SDK error that nobody expected into StorageUnavailableError.
 
     Raises:
         StorageUnavailableError: storage did not answer, or refused.
+        StorageRefusedError: storage did not accept what was written.
     """
     from azure.core.exceptions import AzureError
 
     try:
         yield
     except AzureError as error:
+        if getattr(error, "status_code", None) in _REFUSED:
+            raise StorageRefusedError(_refused(error)) from error
         raise StorageUnavailableError(_reaction("Storage", "storage", error)) from error
     except AttributeError as error:
         # azure-data-tables trips over an authentication error that has no response, and loses it.

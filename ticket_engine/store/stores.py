@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ticket_engine.store.blobs import MailArchive
 from ticket_engine.store.clients import Clients
+from ticket_engine.store.quarantine import QuarantineTable
 from ticket_engine.store.segments import SegmentTable
 from ticket_engine.store.tables import (
     ConsentFlowTable,
@@ -24,6 +25,7 @@ class Stores:
         self.mailboxes = MailboxTable(clients)
         self.ticket_types = TicketTypeTable(clients)
         self.states = StateTable(clients)
+        self.quarantine = QuarantineTable(clients)
         self.tickets = TicketTable(clients)
         self.segments = SegmentTable(clients)
         self.flows = ConsentFlowTable(clients)

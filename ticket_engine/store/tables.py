@@ -172,6 +172,19 @@ class StateTable:
         for row in (_TOKEN, _POLL):
             self._rows.delete(mailbox_id, row)
 
+    def update_poll(self, mailbox_id: str, change: Callable[[PollState], PollState]) -> PollState:
+        """Apply a change to the polls' state as it is now, and return the new one."""
+        while True:
+            state, etag = self.poll(mailbox_id)
+            changed = change(state)
+            if changed == state:
+                return state
+            try:
+                self.save_poll(mailbox_id, changed, etag)
+            except ConflictError:
+                continue
+            return changed
+
     def _token(self, mailbox_id: str) -> tuple[TokenState, str | None]:
         return _or_default(self._rows.get(TokenState, mailbox_id, _TOKEN), TokenState())
 
@@ -194,6 +207,8 @@ class StateTable:
             "messages_ingested",
             "last_mail_at",
             "mails_by_day",
+            "quarantined",
+            "backlog_mails",
             "failure_at",
             "failure_actor",
             "failure_code",
