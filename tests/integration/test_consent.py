@@ -426,13 +426,14 @@ def test_an_odd_error_of_the_authorize_page_is_no_decline(new_desk: Desks) -> No
 def test_ten_thousand_started_flows_expire_and_are_cleaned_a_hundred_at_a_time(engine: Any, cloud: DevCloud) -> None:
     from ticket_engine.records import ConsentFlow
     from ticket_engine.store.entities import to_entity
+    from ticket_engine.store.transactions import create
 
     now = cloud.clock()
     table = engine.stores.flows
     flows = [ConsentFlow("nobody", "{}", "v", "i", now - timedelta(minutes=n % 5 - 1)) for n in range(10_000)]
     for start in range(0, len(flows), 100):
         part = enumerate(flows[start : start + 100], start)
-        table._rows.transact([("create", to_entity(flow, "flow", f"many-{n:05}")) for n, flow in part])
+        table._rows.transact([create(to_entity(flow, "flow", f"many-{n:05}")) for n, flow in part])
     ended = sum(flow.expires_at < now for flow in flows)
     assert table.sweep(now) >= ended
     assert table.sweep(now + timedelta(minutes=2)) >= len(flows) - ended

@@ -12,8 +12,8 @@ from ticket_engine.engine import Engine
 from ticket_engine.errors import Actor
 from ticket_engine.intake import ingest as ingest_module
 from ticket_engine.records import MessageKind, TicketState, days
-from ticket_engine.store.rows import TransactionConflictError
 from ticket_engine.store.segments import Shelf
+from ticket_engine.store.transactions import TransactionConflictError
 
 Desks = Callable[..., Any]
 Mail = Callable[..., bytes]

@@ -15,8 +15,8 @@ from ticket_engine.intake.fingerprint import message_key
 from ticket_engine.intake.plan import Plan, Planner, entry_name, transactions
 from ticket_engine.intake.thread import Threads
 from ticket_engine.records import JournalEntry, Listed, Mailbox, MatchRule, Ticket, TicketType, ticket_id_prefix
-from ticket_engine.store.rows import TransactionConflictError
 from ticket_engine.store.segments import Shelf
+from ticket_engine.store.transactions import TransactionConflictError
 
 if TYPE_CHECKING:
     from ticket_engine.clock import Clock

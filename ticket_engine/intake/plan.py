@@ -23,8 +23,8 @@ from ticket_engine.records import (
     created_at,
     ticket_id,
 )
-from ticket_engine.store.rows import MAX_TRANSACTION_BYTES, MAX_TRANSACTION_ENTITIES
 from ticket_engine.store.tickets import Conversation
+from ticket_engine.store.transactions import MAX_TRANSACTION_BYTES, MAX_TRANSACTION_ENTITIES
 from ticket_engine.tasks import TASKS
 
 if TYPE_CHECKING:

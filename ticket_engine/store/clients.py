@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from azure.keyvault.secrets import SecretClient
     from azure.storage.blob import ContainerClient
 
+    from ticket_engine.store.transactions import Transactions
+
 # A request that fails is tried again three times within some seconds; the next run is the longer retry.
 # Without these the SDKs wait up to five minutes for a host that doesn't answer.
 _PATIENCE: dict[str, Any] = {
@@ -62,6 +64,13 @@ class Clients:
         from azure.data.tables import TableServiceClient
 
         return TableServiceClient(self._settings.tables_url, credential=self.credential, **_PATIENCE)
+
+    @cached_property
+    def transactions(self) -> Transactions:
+        """Where transactions are sent."""
+        from ticket_engine.store.transactions import Transactions
+
+        return Transactions(self._settings.tables_url, self.credential, _PATIENCE)
 
     def table(self, name: str) -> TableClient:
         """The client of one table."""

@@ -19,7 +19,7 @@ class QuarantineTable:
     """The quarantined mails of each mailbox."""
 
     def __init__(self, clients: Clients) -> None:
-        self._rows = Rows(clients.table("MailboxStates"))
+        self._rows = Rows(clients, "MailboxStates")
 
     def all(self, mailbox_id: str) -> list[QuarantinedItem]:
         """A mailbox's quarantined mails."""

@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from ticket_engine.errors import Actor, ConflictError, Reaction, StorageUnavailableError
 from ticket_engine.store.entities import Entity, from_entity, to_entity
 from ticket_engine.store.failures import storage_failures
+from ticket_engine.store.transactions import MAX_TRANSACTION_ENTITIES, Operation, TransactionConflictError, delete
 
 if TYPE_CHECKING:
-    from azure.data.tables import TableClient
+    from ticket_engine.store.clients import Clients
 
 Record = TypeVar("Record")
-
-# Entity-group transactions: "Performing entity group transactions", Azure Storage documentation.
-MAX_TRANSACTION_ENTITIES = 100
-MAX_TRANSACTION_BYTES = 4 * 1024**2
 
 
 @dataclass(frozen=True)
@@ -28,15 +25,13 @@ class Stored(Generic[Record]):
     etag: str
 
 
-class TransactionConflictError(Exception):
-    """A create in a transaction met a row that exists already, or an update a row that has changed."""
-
-
 class Rows:
     """One table, seen as records."""
 
-    def __init__(self, client: TableClient) -> None:
-        self._client = client
+    def __init__(self, clients: Clients, table: str) -> None:
+        self._clients = clients
+        self._table = table
+        self._client = clients.table(table)
 
     def get(self, kind: type[Record], partition: str, row: str) -> Stored[Record] | None:
         """The record with this key, or None."""
@@ -121,7 +116,7 @@ class Rows:
         for start in range(0, len(rows), MAX_TRANSACTION_ENTITIES):
             part = rows[start : start + MAX_TRANSACTION_ENTITIES]
             try:
-                self.transact([("delete", {"PartitionKey": partition, "RowKey": row}) for row in part])
+                self.transact([delete(partition, row) for row in part])
             except TransactionConflictError:
                 # Another run deletes the same rows: one that is gone already takes the whole request down.
                 deleted += sum(self.delete(partition, row) for row in part)
@@ -142,28 +137,14 @@ class Rows:
         """Every record of one partition, in key order."""
         return [from_entity(kind, each) for each in self.query("PartitionKey eq @p", {"p": partition})]
 
-    def transact(self, operations: Sequence[tuple[Any, ...]]) -> None:
+    def transact(self, operations: Sequence[Operation]) -> None:
         """Commit all operations of one partition, or none.
 
         Raises:
-            TransactionConflictError: a row exists already (create) or has changed (conditional update).
+            TransactionConflictError: a row exists already (create) or has changed (replace, delete).
         """
-        from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceModifiedError
-
         with storage_failures():
-            try:
-                self._client.submit_transaction(list(operations))
-            except (ResourceExistsError, ResourceModifiedError) as error:
-                raise TransactionConflictError(str(error)) from error
-            except HttpResponseError as error:
-                if error.status_code in {409, 412, 404} and _is_conflict(error):
-                    raise TransactionConflictError(str(error)) from error
-                raise
-
-
-def _is_conflict(error: Any) -> bool:
-    code = str(getattr(error, "error_code", ""))
-    return any(word in code for word in ("EntityAlreadyExists", "UpdateConditionNotSatisfied", "ResourceNotFound"))
+            self._clients.transactions.commit(self._table, operations)
 
 
 def _raise_if_table_missing(error: Any) -> None:

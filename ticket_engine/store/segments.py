@@ -36,7 +36,7 @@ class SegmentTable:
     """Reads, writes and changes segments; a segment's key is the id of its newest ticket."""
 
     def __init__(self, clients: Clients) -> None:
-        self._rows = Rows(clients.table("TicketIndex"))
+        self._rows = Rows(clients, "TicketIndex")
 
     def add(self, key: str, segment: Segment) -> None:
         """Store a new segment; one that is there already is replaced, so that a retried request is harmless."""

@@ -38,7 +38,7 @@ class MailboxTable:
     """``Mailboxes``: what operators set up."""
 
     def __init__(self, clients: Clients) -> None:
-        self._rows = Rows(clients.table("Mailboxes"))
+        self._rows = Rows(clients, "Mailboxes")
 
     def get(self, mailbox_id: str) -> Mailbox:
         """The mailbox with this id.
@@ -90,7 +90,7 @@ class TicketTypeTable:
     """``TicketTypes``: what becomes of mail."""
 
     def __init__(self, clients: Clients) -> None:
-        self._rows = Rows(clients.table("TicketTypes"))
+        self._rows = Rows(clients, "TicketTypes")
 
     def all(self) -> list[TicketType]:
         """Every ticket type, by id."""
@@ -140,7 +140,7 @@ class StateTable:
     """``MailboxStates``: what the machine remembers of each mailbox."""
 
     def __init__(self, clients: Clients) -> None:
-        self._rows = Rows(clients.table("MailboxStates"))
+        self._rows = Rows(clients, "MailboxStates")
 
     def token(self, mailbox_id: str) -> TokenState:
         """The connection's state."""
@@ -226,7 +226,7 @@ class ConsentFlowTable:
     """``ConsentFlows``: consents that were started and not yet ended, by the hash of their state."""
 
     def __init__(self, clients: Clients) -> None:
-        self._rows = Rows(clients.table("ConsentFlows"))
+        self._rows = Rows(clients, "ConsentFlows")
 
     def start(self, state_hash: str, flow: ConsentFlow) -> None:
         """Remember a flow until its callback comes."""
@@ -249,7 +249,7 @@ class CredentialTable:
     """``Credentials``: applications' credentials that the identity platform refuses, by client id and fingerprint."""
 
     def __init__(self, clients: Clients) -> None:
-        self._rows = Rows(clients.table("Credentials"))
+        self._rows = Rows(clients, "Credentials")
 
     def get(self, client_id: str, fingerprint: str) -> Stored[CredentialState] | None:
         """The refusal of a credential, with its ETag, or None: it works."""
@@ -272,7 +272,7 @@ class JournalTable:
     """``Journal``: each mailbox's history, newest first."""
 
     def __init__(self, clients: Clients) -> None:
-        self._rows = Rows(clients.table("Journal"))
+        self._rows = Rows(clients, "Journal")
 
     def add(self, mailbox_id: str, entry: JournalEntry) -> None:
         """Append an entry."""

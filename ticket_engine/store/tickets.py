@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ticket_engine.records import Message, Ticket, TicketEvent
 from ticket_engine.store.entities import from_entity, to_entity
 from ticket_engine.store.rows import Rows, Stored
+from ticket_engine.store.transactions import Operation, create, replace
 
 if TYPE_CHECKING:
     from ticket_engine.store.clients import Clients
@@ -48,7 +49,7 @@ class TicketTable:
     """Reads tickets and messages, and commits conversations."""
 
     def __init__(self, clients: Clients) -> None:
-        self._rows = Rows(clients.table("Tickets"))
+        self._rows = Rows(clients, "Tickets")
 
     def commit(self, mailbox_id: str, conversations: Sequence[Conversation]) -> None:
         """Commit all of these conversations, or none.
@@ -56,15 +57,15 @@ class TicketTable:
         Raises:
             TransactionConflictError: a message or a new ticket's id is there already, or a ticket has changed.
         """
-        operations: list[tuple[Any, ...]] = []
+        operations: list[Operation] = []
         for each in conversations:
             if each.etag is None:
-                operations.append(("create", to_entity(each.ticket, mailbox_id, f"T{each.ticket.id}")))
+                operations.append(create(to_entity(each.ticket, mailbox_id, f"T{each.ticket.id}")))
             else:
                 operations.append(_update(mailbox_id, each.ticket, each.etag))
             operations += [_update(mailbox_id, ticket, etag) for ticket, etag in each.merged]
-            operations += [("create", to_entity(message, mailbox_id, message.key)) for message in each.messages]
-            operations += [("create", to_entity(event, mailbox_id, _event_key(event))) for event in each.events]
+            operations += [create(to_entity(message, mailbox_id, message.key)) for message in each.messages]
+            operations += [create(to_entity(event, mailbox_id, _event_key(event))) for event in each.events]
         self._rows.transact(operations)
 
     def ticket(self, mailbox_id: str, ticket_id: str) -> Stored[Ticket] | None:
@@ -116,12 +117,8 @@ class TicketTable:
         return [from_entity(TicketEvent, each) for each in rows]
 
 
-def _update(mailbox_id: str, ticket: Ticket, etag: str) -> tuple[Any, ...]:
-    from azure.core import MatchConditions
-    from azure.data.tables import UpdateMode
-
-    condition = {"etag": etag, "match_condition": MatchConditions.IfNotModified}
-    return "update", to_entity(ticket, mailbox_id, f"T{ticket.id}"), {"mode": UpdateMode.REPLACE, **condition}
+def _update(mailbox_id: str, ticket: Ticket, etag: str) -> Operation:
+    return replace(to_entity(ticket, mailbox_id, f"T{ticket.id}"), etag)
 
 
 def _event_key(event: TicketEvent) -> str:

@@ -18,8 +18,9 @@ from ticket_engine.records import (
     TicketState,
     is_address,
 )
-from ticket_engine.store.rows import Stored, TransactionConflictError
+from ticket_engine.store.rows import Stored
 from ticket_engine.store.tickets import Conversation
+from ticket_engine.store.transactions import TransactionConflictError
 
 if TYPE_CHECKING:
     from ticket_engine.clock import Clock
