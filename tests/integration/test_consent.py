@@ -102,6 +102,20 @@ def test_an_application_that_needs_approval_names_the_tenant_admin(new_desk: Des
     refusal = refused(desk, started, desk.cloud_redirect(started.authorize_url))
     assert refusal.page is Page.ADMIN_APPROVAL
     assert refusal.reaction.code == "AADSTS90094"
+    approval = httpx.URL(refusal.approval_url or "")
+    assert str(approval).startswith(f"{desk.cloud.entra.url}/{desk.cloud.tenant.id}/v2.0/adminconsent?")
+    assert approval.params["client_id"] == desk.application.client_id
+    assert approval.params["redirect_uri"] == desk.cloud.redirect_url
+
+
+def test_what_no_approval_settles_comes_without_the_link_for_it(new_desk: Desks) -> None:
+    desk = new_desk()
+    started = desk.engine.consent.start(desk.id, desk.invite())
+    parameters = desk.cloud_redirect(started.authorize_url)
+    desk.user.disabled = True
+    refusal = refused(desk, started, parameters)
+    assert (refusal.page, refusal.reaction.code) == (Page.ADMIN_APPROVAL, "AADSTS50057")
+    assert refusal.approval_url is None
 
 
 @pytest.mark.parametrize("invite", ["", "guessed"])

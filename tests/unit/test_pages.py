@@ -87,3 +87,8 @@ def test_the_flows_cookie_is_for_this_host_and_this_flow_only() -> None:
     cookie = "__Host-consent-1=secret; Max-Age=600; Path=/; Secure; HttpOnly; SameSite=Lax"
     assert response.headers["Set-Cookie"] == cookie
     assert "Max-Age=0" in page(Page.CONNECTED)[2]["set-cookie"]
+
+
+def test_an_empty_mailbox_is_called_empty() -> None:
+    body = responses.connected(Connected(MAILBOX, 0), "state").get_body().decode()
+    assert "It is empty now." in body

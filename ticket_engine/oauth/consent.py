@@ -184,7 +184,7 @@ class Consent:
         """The refusal with its next step, after it was recorded."""
         refusal = outcome.refusal_of(error, mailbox)
         self._record_failure(mailbox, refusal.reaction)
-        if refusal.page is Page.ADMIN_APPROVAL:
+        if reactions.is_about_approval(refusal.reaction):
             refusal.approval_url = self._applications.admin_consent_url(mailbox)
         if refusal.page in _RETRIED and flow is not None:
             # Without the offer the person still has the link.

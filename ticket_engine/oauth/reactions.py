@@ -15,6 +15,9 @@ from ticket_engine.errors import Actor, Reaction
 
 _CODE_IN_TEXT = re.compile(r"AADSTS(\d+)")
 
+# Settled by "Admin consent" for the application.
+_APPROVAL = {"AADSTS90094", "AADSTS90095", "AADSTS700016"}
+
 _RETRY = "The identity platform has a passing problem; the next run tries again, and the stored token is kept."
 _CONSENT = "The owner must open a new consent link and sign in"
 
@@ -179,6 +182,11 @@ def classify(answer: Mapping[str, Any]) -> Reaction:
 def is_about_credential(answer: Mapping[str, Any]) -> bool:
     """Whether an error means the application's own credential, so that all mailboxes that use it share it."""
     return answer.get("error") == "invalid_client" or not _CREDENTIAL.isdisjoint(_numbers(answer))
+
+
+def is_about_approval(reaction: Reaction) -> bool:
+    """Whether an approval of the application settles this, and not a change of a policy or a licence."""
+    return reaction.code in _APPROVAL
 
 
 def unreachable(retry_after: timedelta | None = None) -> Reaction:
