@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 import typing
 
 import azure.functions as func
@@ -30,13 +31,17 @@ def mail_poll_timer(
 @bp.queue_output(arg_name="more", queue_name="mail-poll", connection="AzureWebJobsStorage")
 def mail_poll_mailbox(message: func.QueueMessage, more: func.Out[str]) -> None:
     """Poll one mailbox; a poll that ran out of time goes on by a new message."""
+    from ticket_engine import telemetry
     from ticket_engine.errors import MailboxNotFoundError
     from ticket_engine.events import MAILBOX_POLLED, POLL_FAILED
     from ticket_engine.process import engine, queued_mailbox
 
     mailbox_id = queued_mailbox(message.get_body())
+    began = time.monotonic()
     try:
-        result = engine().poller.poll(mailbox_id)
+        with telemetry.poll(mailbox_id) as ended:
+            result = engine().poller.poll(mailbox_id)
+            ended(result)
     except MailboxNotFoundError as error:
         # Removed since the timer; delivering the message again would not bring it back.
         reaction = error.reaction
@@ -58,6 +63,7 @@ def mail_poll_mailbox(message: func.QueueMessage, more: func.Out[str]) -> None:
             tickets=result.tickets,
             messages=result.messages,
             more=result.more,
+            seconds=round(time.monotonic() - began, 3),
         )
 
 

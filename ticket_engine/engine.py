@@ -17,7 +17,7 @@ from ticket_engine.oauth.expiry import ExpiryWatch
 from ticket_engine.oauth.id_token import IdTokenVerifier
 from ticket_engine.oauth.refusals import Refusals
 from ticket_engine.oauth.tokens import TokenBroker
-from ticket_engine.operations import MailboxSetup, Overview, Probe, TicketTypeSetup
+from ticket_engine.operations import MailboxSetup, Overview, Probe, SetupFile, TicketTypeSetup
 from ticket_engine.settings import Settings
 from ticket_engine.store import Stores
 from ticket_engine.store.clients import Clients
@@ -123,6 +123,11 @@ class Engine:
     def rule_trial(self) -> RuleTrial:
         """Trying ticket types on stored mails."""
         return RuleTrial(self.stores)
+
+    @cached_property
+    def setup_file(self) -> SetupFile:
+        """The set-up as a file."""
+        return SetupFile(self.stores, self.mailbox_setup, self.ticket_type_setup)
 
     @cached_property
     def overview(self) -> Overview:

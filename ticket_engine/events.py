@@ -24,6 +24,12 @@ class Event:
         logger.log(self.level, message, *values, extra={"event": self.name, **fields}, stacklevel=2)
 
 
+MAILBOX_NEEDS = Event(
+    "mailbox-needs",
+    logging.WARNING,
+    "A mailbox does not work, every ten minutes until it does; not-polled means that its polls never run.",
+    ("mailbox", "code", "actor"),
+)
 POLLS_QUEUED = Event(
     "polls-queued",
     logging.INFO,
@@ -34,7 +40,7 @@ MAILBOX_POLLED = Event(
     "mailbox-polled",
     logging.INFO,
     "A poll went well, or had nothing to do.",
-    ("mailbox", "mails", "tickets", "messages", "more"),
+    ("mailbox", "mails", "tickets", "messages", "more", "seconds"),
 )
 POLL_FAILED = Event(
     "poll-failed",
@@ -88,6 +94,7 @@ CONSENT_FAILED = Event(
 )
 
 EVENTS = (
+    MAILBOX_NEEDS,
     POLLS_QUEUED,
     MAILBOX_POLLED,
     POLL_FAILED,

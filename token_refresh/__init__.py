@@ -26,6 +26,7 @@ def token_refresh_timer(
     mailboxes.set([json.dumps({"mailbox": mailbox_id}) for mailbox_id in due])
     swept = this.stores.flows.sweep(this.clock())
     warned = this.expiry.look()
+    this.overview.report()
     ROTATIONS_QUEUED.log(
         _log, "rotations queued", mailboxes=len(due), swept=swept, warned=warned, past_due=timer.past_due
     )
@@ -34,6 +35,7 @@ def token_refresh_timer(
 @bp.queue_trigger(arg_name="message", queue_name="token-refresh", connection="AzureWebJobsStorage")
 def token_refresh_mailbox(message: func.QueueMessage) -> None:
     """Rotate one mailbox's refresh token; a failure is recorded, and the next timer tries again."""
+    from ticket_engine import telemetry
     from ticket_engine.errors import TicketEngineError
     from ticket_engine.events import ROTATION_FAILED, TOKEN_ROTATED
     from ticket_engine.process import engine, queued_mailbox
@@ -43,6 +45,7 @@ def token_refresh_mailbox(message: func.QueueMessage) -> None:
         rotated = engine().broker.rotate_due(engine().stores.mailboxes.get(mailbox_id))
     except TicketEngineError as error:
         reaction = error.reaction
+        telemetry.failed("rotation", reaction.code, reaction.actor.value)
         text = "rotation failed: %s"
         ROTATION_FAILED.log(_log, text, error, mailbox=mailbox_id, code=reaction.code, actor=reaction.actor)
         return

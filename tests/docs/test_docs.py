@@ -3,14 +3,20 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
+import tomllib
 from dataclasses import MISSING, fields
 from pathlib import Path
 
+import click
 import pytest
 
+from reference.commands import every
+from reference.pages import BLOCKS, differing, places
 from ticket_engine import settings
+from ticket_engine.cli.app import app
 from ticket_engine.oauth import scopes
 from ticket_engine.settings import Settings
 
@@ -30,16 +36,63 @@ def commands() -> list[str]:
 
 
 @pytest.mark.parametrize("command", sorted(set(commands())))
-def test_a_documented_command_exists(command: str) -> None:
-    program, *arguments = command.split()
+def test_a_documented_command_exists(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program, *arguments = shlex.split(command)
     if program == "func":
         assert arguments[:2] == ["azure", "functionapp"]
+    elif program == "ticket-engine":
+        (tmp_path / "mailboxes.yaml").touch()
+        monkeypatch.chdir(tmp_path)
+        understood(arguments)
     elif program.endswith("python"):
         assert program == ".venv/bin/python"
         assert arguments[0] == "-m"
         assert (ROOT / arguments[1].replace(".", "/") / "__main__.py").is_file()
+    elif program == "pip":
+        # The extra that is installed is one that there is.
+        extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+        assert set(re.findall(r"\[(\w+)\]", command)) <= set(extras)
+    elif program in ("az", "export"):
+        assert arguments
     else:
         assert os.access(ROOT / program, os.X_OK), f"{program} is not executable"
+
+
+def understood(arguments: list[str]) -> None:
+    """The command line knows this command and every option and argument of it, as far as parsing goes."""
+    group: click.Command = app
+    name = "ticket-engine"
+    context = click.Context(app, info_name=name)
+    while isinstance(group, click.Group):
+        assert arguments, f"{name} is no command, but a group of commands"
+        name, *arguments = arguments
+        found = group.get_command(context, name)
+        assert found is not None, f"there is no command {name}"
+        group = found
+    group.make_context(name, arguments, parent=context)
+
+
+def test_every_command_of_the_command_line_is_documented() -> None:
+    page = (ROOT / "docs/command-line.md").read_text()
+    documented = set(re.findall(r"^#+ (ticket-engine[a-z -]*)$", page, re.MULTILINE))
+    assert documented == {path for path, _ in every()}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_command_that_is_named_in_a_sentence_exists(page: Path) -> None:
+    paths = {path for path, _ in every()}
+    for words in re.findall(r"`ticket-engine ((?:[a-z]+(?:-[a-z]+)* ?)+)", page.read_text()):
+        first, _, rest = words.strip().partition(" ")
+        group = f"ticket-engine {first}"
+        assert group in paths, words
+        if any(path.startswith(f"{group} ") for path in paths) and rest:
+            assert f"{group} {rest.split()[0]}" in paths, words
+
+
+def test_a_documented_command_is_really_checked() -> None:
+    for wrong in (["mailbox", "lst"], ["mailbox"], ["mailbox", "add", "--colour", "red"], ["status", "x"]):
+        with pytest.raises((AssertionError, click.UsageError)):
+            understood(wrong)
 
 
 @pytest.mark.parametrize("script", [each.name for each in sorted((ROOT / "script").iterdir())])
@@ -116,3 +169,8 @@ def test_only_what_the_app_imports_is_published() -> None:
 def test_the_licence_and_the_changelog_are_there() -> None:
     assert (ROOT / "LICENSE").read_text().startswith("MIT License")
     assert "## Unreleased" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_the_generated_parts_of_the_guides_are_as_the_code_says() -> None:
+    assert differing(ROOT) == [], "run script/docs"
+    assert places(ROOT) == set(BLOCKS)

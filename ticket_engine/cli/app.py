@@ -23,6 +23,8 @@ def _version(context: click.Context, _parameter: click.Parameter, value: bool) -
         "ticket-type": ("ticket_type:ticket_type", "Say what becomes of a mailbox's mail."),
         "status": ("status:status", "Every mailbox on one screen: what works, what needs whom."),
         "journal": ("status:journal", "The history of one mailbox."),
+        "apply": ("setup_file:apply", "Make mailboxes and ticket types as a file says, after showing the difference."),
+        "export": ("setup_file:export", "Write mailboxes and ticket types as such a file."),
         "doctor": ("doctor:doctor", "Check the deployment: settings, roles, tables, queues, schedules, clock."),
         "completion": ("completion:completion", "Print the script that completes commands with the Tab key."),
     },

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from ticket_engine.intake.trouble import Troubles
 from ticket_engine.mail import Fetched, Item
 from ticket_engine.mime import Parsed, parse
 from ticket_engine.records import AfterIngest, Mailbox, MessageKind, QuarantinedItem, days
+from ticket_engine.telemetry import traced
 
 if TYPE_CHECKING:
     from ticket_engine.clock import Clock
@@ -131,7 +133,7 @@ class Ingest:
                     break
                 page = self._fetched(planned)
                 self._ended(running)
-                running = committing.submit(self._store, page)
+                running = committing.submit(copy_context().run, self._store, page)
                 if page.broken is not None:
                     # The mails before the break are good, and are committed before the poll fails.
                     running.result()
@@ -164,6 +166,7 @@ class Ingest:
         if items:
             self._checkpoint = self._checkpoint.settled(self._session.settle(items))
 
+    @traced("fetch")
     def _fetched(self, planned: Sequence[Item]) -> _Page:
         page = _Page()
         small = [item for item in planned if item.size <= self._run.max_message_bytes]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ticket_engine.errors import Actor, ConflictError, LeaseHeldError, Reaction
 from ticket_engine.records import PollState
+from ticket_engine.telemetry import traced
 
 if TYPE_CHECKING:
     from ticket_engine.clock import Clock
@@ -71,6 +72,7 @@ class Lease:
         self._write(replace(self.state, lease_holder=None, lease_until=None, **changes))
         self.held = False
 
+    @traced("checkpoint")
     def _write(self, changed: PollState) -> None:
         try:
             self._etag = self._states.save_poll(self._mailbox_id, changed, self._etag)

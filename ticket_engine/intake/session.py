@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from ticket_engine.errors import MailServerError
 from ticket_engine.mail import Fetched, Item, MailSource, Position
+from ticket_engine.telemetry import traced
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -73,6 +74,7 @@ class Session:
         """What the items' ids are valid under."""
         return self._open.validity
 
+    @traced("list")
     def items(self, position: Position | None) -> list[Item]:
         """The mails that the server lists, past the position where it can."""
         self._position = position
@@ -123,6 +125,7 @@ class Session:
             self._reconnect(error)
             return Fetched(item, None, error.reaction.sentence)
 
+    @traced("settle")
     def settle(self, items: Sequence[Item]) -> list[Item]:
         """Settle ingested mails on the server; returns those for which that is final now."""
         here = [each for each in (self._here(item) for item in items) if each is not None]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Self
 
 from ticket_engine.records import MailboxType
+from ticket_engine.telemetry import traced
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -99,6 +100,7 @@ class MailSource(Protocol):
         """
 
 
+@traced("login")
 def open_source(mailbox: Mailbox, access_token: str) -> MailSource:
     """Log in to a mailbox.
 

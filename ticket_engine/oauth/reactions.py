@@ -130,7 +130,7 @@ AADSTS: dict[int, tuple[Actor, str]] = {
 _CREDENTIAL = {7000215, 7000222, 7000218, 700027, 50012, 70021, 700211, 700212, 700213, 700229}
 
 # OAuth error: what it means without a known number
-_ERRORS: dict[str, tuple[Actor, str]] = {
+ERRORS: dict[str, tuple[Actor, str]] = {
     "temporarily_unavailable": (Actor.SERVICE, _RETRY),
     "server_error": (Actor.SERVICE, _RETRY),
     "invalid_grant": (
@@ -167,8 +167,8 @@ def classify(answer: Mapping[str, Any]) -> Reaction:
         if number in AADSTS:
             actor, sentence = AADSTS[number]
             return Reaction(actor, f"AADSTS{number}", sentence)
-    if error in _ERRORS:
-        actor, sentence = _ERRORS[error]
+    if error in ERRORS:
+        actor, sentence = ERRORS[error]
         number_or_error = next((f"AADSTS{number}" for number in _numbers(answer)), error)
         return Reaction(actor, number_or_error, sentence)
     return Reaction(

@@ -13,6 +13,7 @@ from ticket_engine.errors import Actor, Reaction, TicketEngineError, TokenError
 from ticket_engine.oauth import scopes
 from ticket_engine.oauth.applications import Applications
 from ticket_engine.records import Failure, JournalEntry, Mailbox, TokenState
+from ticket_engine.telemetry import traced
 
 if TYPE_CHECKING:
     from ticket_engine.clock import Clock
@@ -73,6 +74,7 @@ class TokenBroker:
         self._locks: dict[str, Lock] = {}
         self._guard = Lock()
 
+    @traced("token")
     def access_token(self, mailbox: Mailbox) -> str:
         """A live access token to read the mailbox, from memory while it lasts, else from the stored refresh token.
 

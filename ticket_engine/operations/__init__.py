@@ -7,6 +7,7 @@ from ticket_engine.operations.changes import Change, Edited
 from ticket_engine.operations.mailboxes import Invite, MailboxSetup, Removed
 from ticket_engine.operations.overview import MailboxView, Overview
 from ticket_engine.operations.probe import Outcome, Probe, Step
+from ticket_engine.operations.setup_file import SetupFile
 from ticket_engine.operations.ticket_types import TicketTypeSetup
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Overview",
     "Probe",
     "Removed",
+    "SetupFile",
     "Step",
     "TicketTypeSetup",
 ]

@@ -81,7 +81,7 @@ class MailboxSetup:
         stored = self._stores.mailboxes.stored(mailbox_id)
         before = stored.record
         _refuse_another_id(before, values)
-        after = Mailbox.create(**changed(before, _with_port(before, values)))
+        after = Mailbox.create(**changed(before, with_port(before, values)))
         found = changes(before, after)
         if etag is not None and etag != stored.etag:
             raise _changed_meanwhile(mailbox_id)
@@ -223,8 +223,8 @@ def _inbox(mailbox: Mailbox) -> tuple[object, ...]:
     return mailbox.host, mailbox.username.casefold(), folder
 
 
-def _with_port(before: Mailbox, values: Mapping[str, Any]) -> Mapping[str, Any]:
-    # A mailbox that changes its protocol keeps a port of its own, but not the other protocol's usual one.
+def with_port(before: Mailbox, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The values of a change; a new protocol brings its usual port along, unless the mailbox has a port of its own."""
     kind = values.get("type")
     if kind in set(MailboxType) and "port" not in values and before.port == before.type.default_port:
         return {**values, "port": MailboxType(kind).default_port}

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from ticket_engine import telemetry
+from ticket_engine.events import MAILBOX_NEEDS
 from ticket_engine.health import MailboxHealth
 from ticket_engine.records import Mailbox, PollState, TicketType, TokenState
 
@@ -13,6 +16,8 @@ if TYPE_CHECKING:
     from ticket_engine.clock import Clock
     from ticket_engine.health import Health
     from ticket_engine.store import Stores
+
+_log = logging.getLogger("ticket_engine.operations")
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,28 @@ class Overview:
         states = self._stores.states
         token, poll = states.token(mailbox_id), states.poll(mailbox_id)[0]
         return self._view(mailbox, token, poll, self._stores.ticket_types.of(mailbox_id), self._clock())
+
+    def report(self) -> None:
+        """Log each mailbox that does not work, and record lag and token age as metrics.
+
+        It is called by the refresh timer and not by the poll's, so that polls that never run are seen.
+        """
+        views = self.all()
+        telemetry.looked_at(views)
+        for view in views:
+            health, mailbox_id = view.health, view.mailbox.id
+            if not health.ok:
+                text = "mailbox %s needs the %s: %s"
+                MAILBOX_NEEDS.log(
+                    _log,
+                    text,
+                    mailbox_id,
+                    health.actor,
+                    health.sentence,
+                    mailbox=mailbox_id,
+                    code=health.code,
+                    actor=health.actor,
+                )
 
     def _view(
         self,
