@@ -16,11 +16,8 @@ from ticket_engine.intake.plan import Plan, Planner, entry_name, transactions
 from ticket_engine.intake.thread import Threads
 from ticket_engine.records import JournalEntry, Listed, Mailbox, MatchRule, Ticket, TicketType, ticket_id_prefix
 from ticket_engine.store.segments import Shelf
-<<<<<<< HEAD
 from ticket_engine.store.transactions import TransactionConflictError
-=======
 from ticket_engine.telemetry import traced
->>>>>>> 87fe405 (Guides from set-up to observability, generated where the code knows best; the set-up as a file; spans and metrics)
 
 if TYPE_CHECKING:
     from ticket_engine.clock import Clock
