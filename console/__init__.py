@@ -27,7 +27,7 @@ def health_mailboxes(req: func.HttpRequest) -> func.HttpResponse:
     from ticket_engine import __version__
     from ticket_engine.errors import TicketEngineError
     from ticket_engine.health import Status, overall
-    from ticket_engine.operations.plain import plain
+    from ticket_engine.plain import plain
     from ticket_engine.process import engine
 
     try:

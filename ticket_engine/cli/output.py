@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from ticket_engine.operations.plain import plain
+from ticket_engine.plain import plain
 
 _GAP = "  "
 
