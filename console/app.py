@@ -22,17 +22,25 @@ from console.fleet import Fleet
 from console.pages import BLUEPRINTS
 from console.principal import AuthenticationOffError, NotSignedInError, read_principal
 from ticket_engine.engine import Engine
-from ticket_engine.errors import ConflictError, MailboxNotFoundError, TicketEngineError, TicketTypeNotFoundError
+from ticket_engine.errors import (
+    ConflictError,
+    MailboxNotFoundError,
+    TicketEngineError,
+    TicketNotFoundError,
+    TicketTypeNotFoundError,
+)
+from ticket_engine.settings import Settings
 
 _log = logging.getLogger("console")
 
 SIGN_IN = "/.auth/login/aad"
 SIGN_OUT = "/.auth/logout"
 # Whoever works with tickets sees these; everything else is the operators'.
-_AGENTS_BLUEPRINTS = {"tickets"}
+_AGENTS_BLUEPRINTS = {"tickets", "mail"}
 # A page of 1,000 selected tickets, or a form of match rules, is far below this.
 _STATUSES: dict[type[Exception], int] = {
     MailboxNotFoundError: 404,
+    TicketNotFoundError: 404,
     TicketTypeNotFoundError: 404,
     ConflictError: 409,
 }
@@ -40,15 +48,16 @@ _PAGES = (
     ("Overview", PREFIX),
     ("Mailboxes", f"{PREFIX}/mailboxes"),
     ("Ticket types", f"{PREFIX}/ticket-types"),
+    ("Tickets", f"{PREFIX}/tickets"),
 )
 _AGENTS_PAGES = {"Tickets"}
 _MAX_FORM_BYTES = 512 * 1024
 _POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; frame-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    # A form that is sent after the sign-in has ended is redirected there, which a browser takes for its action.
+    "form-action 'self' {sign_in}; base-uri 'none'; frame-ancestors 'none'"
 )
 _HEADERS = {
-    "Content-Security-Policy": _POLICY,
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "same-origin",
@@ -88,7 +97,13 @@ def create_app(engine: Callable[[], Engine], environment: Mapping[str, str] = os
         g.fleet = fleet(g.engine)
         return None
 
-    app.after_request(_secure)
+    policy = _POLICY.format(sign_in=environment.get("AZURE_AUTHORITY_HOST") or Settings.authority_host)
+
+    @app.after_request
+    def secure(response: Response) -> Response:
+        response.headers.setdefault("Content-Security-Policy", policy)
+        return _secure(response)
+
     app.register_error_handler(Exception, _failed)
     app.context_processor(_values)
     return app

@@ -87,6 +87,11 @@ class Scene:
         for raw in mails:
             self._cloud.mail.deliver(self._engine.stores.mailboxes.get(name).username, raw)
 
+    def ticket_path(self, subject: str = "Order 88213 has not shipped") -> str:
+        """Where the console shows a ticket of the mailbox support."""
+        found = next(each for each in self._engine.stores.tickets.tickets("support") if each.subject == subject)
+        return f"/tickets/support/{found.id}"
+
     def _history(self) -> None:
         """What the last two weeks left behind."""
         now, states = self._engine.clock(), self._engine.stores.states

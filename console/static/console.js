@@ -110,9 +110,65 @@
     });
   }
 
+  // Single keys, for who works here all day; they can be switched off (WCAG 2.2, 2.1.4).
+  function keys() {
+    const dialog = document.getElementById("keys");
+    if (!dialog) return;
+    const list = document.querySelector("[data-list]");
+    const items = list ? all("tbody tr", list) : all("[data-item]");
+    const off = "console-keys-off";
+    const working = document.getElementById("keys-on");
+    working.checked = !localStorage.getItem(off);
+    working.addEventListener("change", () => (working.checked ? localStorage.removeItem(off) : localStorage.setItem(off, "1")));
+    for (const each of all("[data-keys]")) {
+      each.hidden = false;
+      each.addEventListener("click", () => dialog.showModal());
+    }
+    let at = -1;
+    const go = (to) => {
+      items[at]?.classList.remove("at");
+      at = Math.max(0, Math.min(items.length - 1, to));
+      const item = items[at];
+      if (!item) return;
+      item.classList.add("at");
+      (list ? item.querySelector("th a") : item).focus();
+      item.scrollIntoView({ block: "nearest" });
+    };
+    const actions = {
+      j: () => go(at + 1),
+      k: () => go(at - 1),
+      x: () => items[at]?.querySelector("input[type=checkbox]")?.click(),
+      c: () => (list ? list.closest("form")?.querySelector(".pager button") : document.querySelector("[data-close]"))?.click(),
+      n: () => document.getElementById("note")?.focus(),
+      u: () => document.querySelector("[data-up]")?.click(),
+      "/": () => document.getElementById("text")?.focus(),
+      "?": () => dialog.showModal(),
+    };
+    document.addEventListener("keydown", (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || dialog.open || !working.checked) return;
+      if (event.target.closest("input:not([type=checkbox]), textarea, select")) return;
+      const action = actions[event.key];
+      if (!action) return;
+      event.preventDefault();
+      action();
+    });
+  }
+
+  // "Mark all" in the head of a list.
+  function markAll() {
+    for (const box of all("input[data-all]")) {
+      const marks = () => all("tbody input[type=checkbox]", box.closest("table"));
+      if (!marks().length) continue;
+      box.hidden = false;
+      box.addEventListener("change", () => marks().forEach((each) => (each.checked = box.checked)));
+    }
+  }
+
   document.documentElement.classList.add("scripted");
   localTimes(document);
   copyButtons();
+  keys();
+  markAll();
   testSteps();
   busyForms();
   dependentParts();

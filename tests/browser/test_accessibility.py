@@ -34,6 +34,10 @@ PAGES = {
     "ticket types": "/ticket-types",
     "ticket type": "/ticket-types/support",
     "add a ticket type": "/ticket-types/add?mailbox=support",
+    "tickets": "/tickets",
+    "tickets, all filters": "/tickets?state=any&text=order&mailbox=support&since=2026-01-01",
+    "tickets, none found": "/tickets?sender=nobody",
+    "ticket": "{ticket}",
     "not found": "/nowhere",
 }
 
@@ -66,8 +70,8 @@ def violations(page: Page) -> list[Any]:
 
 
 @pytest.mark.parametrize("path", PAGES.values(), ids=PAGES)
-def test_a_page_is_accessible_and_fits_its_screen(cloud: DevCloud, page: Page, path: str) -> None:
-    page.goto(cloud.console_url + path)
+def test_a_page_is_accessible_and_fits_its_screen(cloud: DevCloud, scene: Scene, page: Page, path: str) -> None:
+    page.goto(cloud.console_url + path.replace("{ticket}", scene.ticket_path()))
     assert violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "it scrolls sideways"
 

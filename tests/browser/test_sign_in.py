@@ -84,3 +84,26 @@ def test_a_browser_without_script_gets_every_page(cloud: DevCloud, new_context: 
     page.goto(cloud.console_url)
     page.get_by_role("button", name="operator@").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
+
+
+def test_a_sign_in_that_ended_is_asked_for_again_and_nothing_was_changed(
+    cloud: DevCloud, signed_in: Callable[..., Page]
+) -> None:
+    page = signed_in("operator", "/mailboxes/add")
+    page.get_by_label("Name", exact=True).fill("Never")
+    page.get_by_label("Username").fill("never@contoso.example")
+    page.get_by_label("Tenant id").fill(cloud.tenant.id)
+    page.get_by_label("Client id").fill(cloud.console.client_id)
+    page.context.clear_cookies(name="AppServiceAuthSession")
+    page.get_by_role("button", name="Add the mailbox").click()
+    page.get_by_role("button", name="operator@").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Add a mailbox")
+    page.goto(f"{cloud.console_url}/mailboxes")
+    expect(page.get_by_role("heading", name="No mailbox yet")).to_be_visible()
+
+
+def test_an_agent_sees_tickets_and_nothing_of_the_operators(cloud: DevCloud, signed_in: Callable[..., Page]) -> None:
+    page = signed_in("agent", "/tickets")
+    expect(page.get_by_role("navigation", name="Pages").get_by_role("link")).to_have_text(["Tickets"])
+    page.goto(f"{cloud.console_url}/mailboxes")
+    expect(page.get_by_role("heading", level=1)).to_have_text("You have no access to this page")

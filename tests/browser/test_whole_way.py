@@ -1,5 +1,6 @@
 """The whole way in a browser: from an empty system to a ticket that was read and closed."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -7,11 +8,44 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from devcloud.cloud import DevCloud
+from devcloud.samples import samples
+
+
+def until(holds: Callable[[], bool], seconds: float = 30.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.2)
 
 
 @pytest.fixture(scope="module")
 def application(cloud: DevCloud) -> Any:
     return cloud.add_application()
+
+
+def close_its_ticket(cloud: DevCloud, address: str, agent: Page) -> None:
+    # A mail comes, the timer polls, and an agent reads the ticket and closes it with keys alone.
+    cloud.mail.deliver(address, samples()[0].raw)
+    cloud.host.fire("mail_poll_timer")
+    expect(agent.get_by_role("heading", level=1)).to_have_text("You have no access to this page")
+    agent.get_by_role("link", name="Tickets").last.click()
+    link_to_ticket = agent.get_by_role("link", name="Badge reader at the north gate")
+    until(lambda: bool(agent.reload()) and link_to_ticket.count() == 1)
+    agent.keyboard.press("j")
+    agent.keyboard.press("Enter")
+    expect(agent.frame_locator("iframe").locator("pre").first).to_be_visible()
+    agent.keyboard.press("n")
+    agent.keyboard.type("The reader was replaced.")
+    agent.get_by_role("button", name="Save").click()
+    expect(agent.get_by_role("status")).to_have_text("The changes were saved.")
+    agent.locator("body").press("c")
+    expect(agent.get_by_role("button", name="Reopen")).to_be_visible()
+    history = agent.locator(".timeline")
+    expect(history).to_contain_text("State: new → closed")
+    expect(history).to_contain_text("The reader was replaced.")
+    expect(history).to_contain_text("agent@contoso.example")
+    agent.keyboard.press("u")
+    expect(agent.get_by_role("heading", name="No open ticket")).to_be_visible()
 
 
 def test_from_an_empty_system_to_a_closed_ticket(
@@ -60,3 +94,5 @@ def test_from_an_empty_system_to_a_closed_ticket(
     for entry in ("added", "A client secret was stored", "A consent link was made", "Ticket type support-requests"):
         expect(page.locator(".timeline")).to_contain_text(entry)
     expect(page.locator(".timeline li", has_text="A consent link was made")).to_contain_text("operator@contoso.example")
+
+    close_its_ticket(cloud, address, signed_in("agent"))
