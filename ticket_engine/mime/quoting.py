@@ -46,6 +46,8 @@ _SENDER = re.compile(
 )
 _RULE = re.compile(r"\s*(?:_{10,}|-{4,}|\*{10,})\s*\Z")
 _FIELDS_OF_A_BLOCK = 3
+# Where an attribution ends.
+_ENDS_IN_COLON = re.compile(r"[:：]\s*(?:\n|\Z)")
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ def split_quoted(text: str) -> Answer:
     at the end are the quotation. Answers between quoted lines are new text: those lines stay where they are, so that
     the answers can be understood. What is forwarded is new, and so is everything where nothing else would be.
     """
+    if not _may_quote(text):
+        return Answer(text.strip() or text, "")
     lines = text.split("\n")
     head = lines[:_MAX_LINES]
     foreign = _written_amid_quotes(head)
@@ -74,6 +78,13 @@ def split_quoted(text: str) -> Answer:
         if at is not None:
             return _parted(lines, at, text)
     return _parted(lines, _trailing_quotes(lines), text)
+
+
+def _may_quote(text: str) -> bool:
+    """Whether anything that a quotation begins with could be there; most mails have none, and this is quick."""
+    if ">" in text or "--" in text or "__" in text or _ENDS_IN_COLON.search(text):
+        return True
+    return any(_SENDER.match(line) for line in text.split("\n") if ":" in line or "：" in line)
 
 
 def _parted(lines: list[str], at: int, text: str) -> Answer:
