@@ -21,7 +21,7 @@ from ticket_engine.oauth import scopes
 from ticket_engine.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "infra/README.md"])
 FENCE = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 
 
@@ -124,6 +124,9 @@ def test_every_setting_is_documented_with_its_meaning_and_default(field: object)
 def test_no_setting_is_documented_that_is_not_read() -> None:
     known = {field.metadata["name"] for field in fields(Settings)}
     known |= {"AzureWebJobsStorage", "PYTHON_THREADPOOL_THREAD_COUNT", "WEBSITE_AUTH_ENABLED"}
+    known |= {"APPLICATIONINSIGHTS_CONNECTION_STRING", "APPLICATIONINSIGHTS_AUTHENTICATION_STRING"}
+    known |= {"PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY", "OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID"}
+    known |= {"WEBSITE_AUTH_AAD_ALLOWED_TENANTS"}
     documented = set(re.findall(r"^\| `(\w+)`", (ROOT / "docs/settings.md").read_text(), re.MULTILINE))
     assert documented == known
 

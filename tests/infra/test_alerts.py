@@ -1,0 +1,112 @@
+"""Alerts ask for what the code logs, and every one says where its guide is."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from ticket_engine.events import EVENTS
+
+ROOT = Path(__file__).parents[2]
+GUIDE = (ROOT / "docs/alerts.md").read_text()
+RULES = "Microsoft.Insights/scheduledQueryRules"
+METRICS = "Microsoft.Insights/metricAlerts"
+FIELDS = {each.name: {"event", *each.fields} for each in EVENTS}
+
+
+def queries(deployment: Any) -> dict[str, str]:
+    return {
+        each["name"].rpartition("-")[0]: each["properties"]["criteria"]["allOf"][0]["query"]
+        for each in deployment.of(RULES)
+    }
+
+
+def test_what_should_wake_somebody_does(deployment: Any) -> None:
+    names = {each["name"].rpartition("-")[0] for each in [*deployment.of(RULES), *deployment.of(METRICS)]}
+    assert names == {
+        "no-timer-run",
+        "rotation-failures",
+        "credential-refused",
+        "ends-soon",
+        "callback-errors",
+        "vault-throttling",
+    }
+
+
+def test_every_query_names_events_and_fields_that_the_code_logs(deployment: Any) -> None:
+    asking = {name: query for name, query in queries(deployment).items() if "AppTraces" in query}
+    assert len(asking) >= 4
+    for name, query in asking.items():
+        events = set(re.findall(r"'([^']+)'", query))
+        assert events, name
+        assert events <= set(FIELDS), name
+        fields = set(re.findall(r"Properties\.(\w+)", query))
+        for field in fields:
+            assert any(field in FIELDS[event] for event in events), f"{name} asks for {field}"
+
+
+def test_every_event_of_an_alert_is_logged_somewhere() -> None:
+    import ticket_engine.events as module
+
+    constants = {value.name: key for key, value in vars(module).items() if isinstance(value, module.Event)}
+    sources = "\n".join(
+        each.read_text()
+        for folder in ("ticket_engine", "oauth_callback", "token_refresh", "mail_poll", "console")
+        for each in (ROOT / folder).rglob("*.py")
+    )
+    for event in (
+        "polls-queued",
+        "rotations-queued",
+        "rotation-failed",
+        "token-rotated",
+        "expiry",
+        "credential-refused",
+    ):
+        assert f"{constants[event]}.log(" in sources, event
+
+
+def test_the_callbacks_alert_names_functions_that_exist(deployment: Any) -> None:
+    functions = set(re.findall(r"'(\w+)'", queries(deployment)["callback-errors"]))
+    source = (ROOT / "oauth_callback/__init__.py").read_text()
+    assert functions == {"oauth_consent", "oauth_callback"}
+    assert all(f"def {each}(" in source for each in functions)
+
+
+def test_a_query_gives_the_columns_that_its_rule_measures_and_splits_by(deployment: Any) -> None:
+    for each in deployment.of(RULES):
+        (criterion,) = each["properties"]["criteria"]["allOf"]
+        for column in [criterion["metricMeasureColumn"], *(one["name"] for one in criterion["dimensions"])]:
+            assert re.search(rf"\b{column}\b", criterion["query"]), f"{each['name']}: {column}"
+
+
+def test_every_alert_names_its_section_of_the_guide(deployment: Any) -> None:
+    sections = set(re.findall(r"^## (\S+)$", GUIDE, re.MULTILINE))
+    named = set()
+    for each in [*deployment.of(RULES), *deployment.of(METRICS)]:
+        link = re.search(r"docs/alerts\.md#(\S+)$", each["properties"]["description"])
+        assert link is not None, each["name"]
+        named.add(link[1])
+    assert named == sections
+
+
+def test_every_alert_goes_to_the_action_group(production: Any) -> None:
+    group = production.one("Microsoft.Insights/actionGroups")
+    assert [each["emailAddress"] for each in group["properties"]["emailReceivers"]] == ["operators@example.com"]
+    for each in production.of(RULES):
+        assert each["properties"]["actions"]["actionGroups"] == [group["id"]]
+        assert each["properties"]["enabled"] is True
+    for each in production.of(METRICS):
+        assert [action["actionGroupId"] for action in each["properties"]["actions"]] == [group["id"]]
+
+
+def test_a_timer_that_ran_never_is_seen_although_nothing_is_logged(deployment: Any) -> None:
+    query = queries(deployment)["no-timer-run"]
+    # The timers' names are data of the query, so a timer without a log line is a row with no runs.
+    assert query.startswith("datatable(timer: string)['polls-queued', 'rotations-queued']")
+    assert "kind=leftouter" in query
+
+
+def test_what_is_logged_once_is_told_once(deployment: Any) -> None:
+    for each in deployment.of(RULES):
+        values = each["properties"]
+        if not values["autoMitigate"]:
+            assert values["windowSize"] == values["evaluationFrequency"], each["name"]
