@@ -89,7 +89,6 @@ var networkName = privateNetworking ? 'vnet-${token}' : null
 
 // What the code uses: ticket_engine/settings.py has the same names and defaults.
 var service = loadJsonContent('service.json')
-var poisonQueues = map(service.queues, queue => '${queue}-poison')
 var packageContainer = 'app-package'
 
 module identities 'modules/identities.bicep' = {
@@ -144,7 +143,7 @@ module hostStorage 'modules/storage.bicep' = {
     location: location
     tags: allTags
     skuName: storageSku
-    queues: concat(service.queues, poisonQueues)
+    queues: concat(service.queues, map(service.queues, queue => '${queue}-poison'))
     containers: [
       packageContainer
     ]
@@ -211,7 +210,6 @@ module roles 'modules/roles.bicep' = if (assignRoles) {
     hostStorageName: hostStorageName
     dataStorageName: dataStorageName
     mailContainer: service.mailContainer
-    poisonQueues: poisonQueues
     vaultName: vaultName
     insightsName: insightsName
   }

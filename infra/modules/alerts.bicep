@@ -129,6 +129,42 @@ AppTraces
     threshold: 1
   }
   {
+    name: 'message-poisoned'
+    title: 'The work for a mailbox was given up'
+    summary: 'A queue message failed five times and went to the poison queue; the mailbox is polled again at its next turn.'
+    severity: 1
+    lasting: false
+    window: 'PT15M'
+    frequency: 'PT15M'
+    query: '''
+AppTraces
+| where tostring(Properties.event) == 'message-poisoned'
+| summarize messages = count() by queue = tostring(Properties.queue), mailbox = tostring(Properties.mailbox)
+'''
+    measure: 'messages'
+    dimensions: ['queue', 'mailbox']
+    operator: 'GreaterThanOrEqual'
+    threshold: 1
+  }
+  {
+    name: 'mail-quarantined'
+    title: 'A mail could not be ingested'
+    summary: 'A mail failed again and again; it stays on the server and waits for a person.'
+    severity: 2
+    lasting: false
+    window: 'PT1H'
+    frequency: 'PT1H'
+    query: '''
+AppTraces
+| where tostring(Properties.event) == 'mail-quarantined'
+| summarize mails = count() by mailbox = tostring(Properties.mailbox)
+'''
+    measure: 'mails'
+    dimensions: ['mailbox']
+    operator: 'GreaterThanOrEqual'
+    threshold: 1
+  }
+  {
     name: 'callback-errors'
     title: 'The callback fails'
     summary: 'A consent ended in an error of the service (5xx), not of the person who consented.'

@@ -12,9 +12,6 @@ param dataStorageName string
 
 param mailContainer string
 
-@description('The queues whose messages failed five times.')
-param poisonQueues string[]
-
 param vaultName string
 
 param insightsName string
@@ -31,16 +28,6 @@ var role = {
 
 resource hostStorage 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
   name: hostStorageName
-
-  resource queueService 'queueServices' existing = {
-    name: 'default'
-
-    resource poison 'queues' existing = [
-      for queue in poisonQueues: {
-        name: queue
-      }
-    ]
-  }
 }
 
 resource dataStorage 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
@@ -203,35 +190,6 @@ resource operatorsOnQueues 'Microsoft.Authorization/roleAssignments@2022-04-01' 
       principalId: operator.principalId
       principalType: operator.principalType
       roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role.storageQueueDataReader)
-    }
-  }
-]
-
-// Looking at a poison queue takes reading; emptying it takes more, and on these queues only.
-var emptying = flatten(map(
-  operators,
-  operator =>
-    map(range(0, length(poisonQueues)), index => {
-      operator: operator
-      queue: index
-    })
-))
-
-resource operatorsOnPoison 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
-  for each in emptying: {
-    name: guid(
-      hostStorage::queueService::poison[each.queue].id,
-      each.operator.principalId,
-      role.storageQueueDataContributor
-    )
-    scope: hostStorage::queueService::poison[each.queue]
-    properties: {
-      principalId: each.operator.principalId
-      principalType: each.operator.principalType
-      roleDefinitionId: subscriptionResourceId(
-        'Microsoft.Authorization/roleDefinitions',
-        role.storageQueueDataContributor
-      )
     }
   }
 ]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from console.principal import Role
-from ticket_engine.oauth.applications import SCOPES
+from ticket_engine.oauth.scopes import READING, SENDING
 
 ROOT = Path(__file__).parents[2]
 # Source: Microsoft, "Microsoft Graph permissions reference"; delegated.
@@ -49,8 +49,9 @@ def asked(registration: dict[str, Any]) -> set[str]:
 
 
 def test_the_application_for_mailboxes_asks_for_what_the_code_asks_for(resources: list[dict[str, Any]]) -> None:
-    needed = {scope.rpartition("/")[2] for scope in SCOPES} | {"IMAP.AccessAsUser.All", "POP.AccessAsUser.All"}
+    needed = {scope.rpartition("/")[2] for scope in READING.values()}
     assert asked(application(resources, "-mail")) == needed | {"offline_access", "openid", "profile"}
+    assert SENDING.rpartition("/")[2] in PERMISSIONS.values()
 
 
 def test_the_console_asks_for_the_sign_in_alone(resources: list[dict[str, Any]]) -> None:

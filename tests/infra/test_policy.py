@@ -36,8 +36,6 @@ OPERATOR_ROLES = {
     ("containers/mail", "Storage Blob Data Contributor"),
     ("vaults/kv-", "Ticket Engine secret keeper"),
     ("storageAccounts/sthost", "Storage Queue Data Reader"),
-    ("queues/mail-poll-poison", "Storage Queue Data Contributor"),
-    ("queues/token-refresh-poison", "Storage Queue Data Contributor"),
 }
 # What the platform itself reads; docs/settings.md says what each is for.
 PLATFORM_SETTINGS = {
@@ -282,7 +280,7 @@ def test_the_package_lies_in_the_hosts_storage_and_is_fetched_by_the_apps_identi
 
 
 def test_every_queue_table_and_container_that_the_code_uses_is_made(deployment: Any) -> None:
-    queues = set(settings.QUEUES) | {f"{each}-poison" for each in settings.QUEUES}
+    queues = set(settings.QUEUES) | set(settings.POISON_QUEUES)
     kind = "Microsoft.Storage/storageAccounts"
     assert deployment.children(f"{kind}/queueServices/queues", "sthost") == queues
     assert deployment.children(f"{kind}/tableServices/tables", "stdata") == set(settings.TABLES)
