@@ -256,7 +256,7 @@ def test_the_doctor_names_poison_messages(run: Run, cloud: DevCloud) -> None:
     finally:
         queue.clear_messages()
     assert result.exit_code == 1
-    assert "1 messages failed five times: see 'Poison queues' in docs/operate.md" in result.stdout
+    assert "1 messages failed five times" in result.stdout
 
 
 def test_completion_knows_commands_and_mailboxes(run: Run, desk: Any) -> None:

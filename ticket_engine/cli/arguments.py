@@ -27,6 +27,8 @@ def _completes(kind: str) -> Any:
 
 mailbox_argument = click.argument("mailbox_id", metavar="MAILBOX", shell_complete=_completes("mailbox"))
 ticket_type_argument = click.argument("ticket_type_id", metavar="TICKET-TYPE", shell_complete=_completes("ticket-type"))
+ticket_argument = click.argument("ticket_id", metavar="TICKET")
+tickets_argument = click.argument("ticket_ids", metavar="TICKET...", nargs=-1, required=True)
 yes_option = click.option("--yes", "-y", is_flag=True, help="Don't ask.")
 qr_option = click.option("--qr", is_flag=True, help="Show the link as a QR code too.")
 

@@ -11,6 +11,7 @@ from ticket_engine.errors import (
     MailboxNotFoundError,
     StorageUnavailableError,
     TicketEngineError,
+    TicketNotFoundError,
     TicketTypeNotFoundError,
     VaultUnavailableError,
 )
@@ -76,7 +77,7 @@ def _domain(error: TicketEngineError) -> Explained:
         sentence = f"{sentence.partition(': look')[0]}: see ticket-engine mailbox list."
     if isinstance(error, TicketTypeNotFoundError):
         sentence = f"{sentence.partition(': look')[0]}: see ticket-engine ticket-type list."
-    wrong = isinstance(error, MailboxNotFoundError | TicketTypeNotFoundError | ConflictError)
+    wrong = isinstance(error, MailboxNotFoundError | TicketTypeNotFoundError | TicketNotFoundError | ConflictError)
     silent = isinstance(error, StorageUnavailableError | VaultUnavailableError)
     actor = "" if wrong or silent else str(reaction.actor)
     exit_code = WRONG_INPUT if wrong else NO_ANSWER if silent else FAILED

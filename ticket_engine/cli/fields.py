@@ -32,7 +32,7 @@ def options(record: type[BaseModel], *, leave_out: Collection[str] = ()) -> Call
 
 def given(values: Mapping[str, Any]) -> dict[str, Any]:
     """The fields that the person gave; an empty text takes an optional value away."""
-    return {name: (None if value == "" else value) for name, value in values.items() if value is not None}
+    return {name: (None if value == "" else value) for name, value in values.items() if value not in (None, ())}
 
 
 def ask_for_missing(
@@ -76,6 +76,10 @@ def _option(name: str, field: FieldInfo) -> Callable[[Any], Any]:
     flag = "--" + name.replace("_", "-")
     text = f"{(field.description or name)[:1].upper()}{(field.description or name)[1:]}."
     kind = _kind(field.annotation)
+    if get_origin(kind) is tuple:
+        single = name.removesuffix("s")
+        text = f"{text.removesuffix('.')}; may be given several times, and an empty one takes all away."
+        return click.option(f"--{single.replace('_', '-')}", name, multiple=True, help=text, metavar=single.upper())
     if kind is bool:
         return click.option(f"{flag}/--no-{flag[2:]}", name, default=None, help=text.replace("True or false; ", ""))
     if kind is int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -15,6 +16,8 @@ import click
 from ticket_engine.plain import plain
 
 _GAP = "  "
+# Control and format characters, surrogates, unassigned ones: Unicode's general categories.
+_STEERING = {"Cc", "Cf", "Cs", "Cn"}
 
 
 class Output:
@@ -49,6 +52,7 @@ class Output:
         if not rows:
             self.note(empty)
             return
+        rows = [tuple(safe(cell, line=True) for cell in row) for row in rows]
         widths = [max(len(cell) for cell in column) for column in zip(headings, *rows, strict=True)]
         width = sum(widths) + len(_GAP) * (len(widths) - 1)
         if sys.stdout.isatty() and width > shutil.get_terminal_size().columns:
@@ -63,7 +67,7 @@ class Output:
 
     def pairs(self, pairs: Iterable[tuple[str, str]]) -> None:
         """Print names with their values, one a line; empty values are left out."""
-        known = [(name, value) for name, value in pairs if value]
+        known = [(name, safe(value, line=True)) for name, value in pairs if value]
         width = max((len(name) for name, _ in known), default=0)
         for name, value in known:
             click.echo(f"{click.style(name.ljust(width), bold=True)}{_GAP}{value}")
@@ -108,6 +112,15 @@ class _Bar:
     def advance(self, count: int = 1) -> None:
         """Move the bar."""
         self._bar.advance(self._task, count)
+
+
+def safe(text: str, *, line: bool = False) -> str:
+    """A text from outside without what could steer the terminal or turn its direction; ``line`` makes it one line."""
+    kept = "" if line else "\n\t"
+    return "".join(
+        each if each in kept or unicodedata.category(each) not in _STEERING else (" " if each in "\r\n\t" else "\ufffd")
+        for each in text
+    )
 
 
 def ago(lag: timedelta | None) -> str:

@@ -10,7 +10,7 @@ import click
 from ticket_engine.cli.arguments import mailbox_argument
 from ticket_engine.cli.base import FAILED, NO_ANSWER, OK, command
 from ticket_engine.cli.mailbox_show import NO_MAILBOX
-from ticket_engine.cli.output import ago, day, moment
+from ticket_engine.cli.output import ago, day, moment, safe
 
 if TYPE_CHECKING:
     from ticket_engine.cli.session import Session
@@ -61,7 +61,7 @@ def journal(session: Session, mailbox_id: str, count: int) -> None:
     for each in entries:
         who = f"{each.by}: " if each.by else ""
         act = f" Who must act: {each.actor}." if each.actor else ""
-        session.out.line(f"{moment(each.at)}  {each.event.ljust(16)}  {who}{each.sentence}{act}")
+        session.out.line(f"{moment(each.at)}  {each.event.ljust(16)}  {who}{safe(each.sentence)}{act}")
     if not entries:
         session.out.note("Nothing has happened yet.")
 

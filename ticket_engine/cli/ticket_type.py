@@ -12,6 +12,7 @@ from ticket_engine.cli.base import Group
         "list": ("ticket_type_setup:list_", "List the ticket types."),
         "show": ("ticket_type_setup:show", "Show one ticket type."),
         "edit": ("ticket_type_setup:edit", "Change fields of a ticket type."),
+        "try": ("ticket_type_try:try_", "Try rules on stored mails before they are saved."),
         "remove": ("ticket_type_setup:remove", "Remove a ticket type; its tickets stay."),
     },
 )

@@ -41,6 +41,8 @@ def readable(value: Any) -> str:
         return str(value.value)
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return "; ".join(map(str, value)) or "(none)"
     if value is None or value == "":
         return "(none)"
     if isinstance(value, tuple):

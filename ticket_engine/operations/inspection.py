@@ -129,7 +129,8 @@ class Inspection:
         return Check(
             f"queue {name}",
             Verdict.FAILED,
-            f"{count} messages failed five times: see 'Poison queues' in docs/operate.md.",
+            f"{count} messages failed five times, and the app does not take them off: see 'Poison queues' in "
+            "docs/operate.md.",
         )
 
     def _queue_service(self) -> QueueServiceClient:
