@@ -11,11 +11,10 @@ import pytest
 
 from devcloud.cloud import DevCloud
 from ticket_engine.engine import Engine
-from ticket_engine.errors import Actor, MailLoginError, TicketEngineError, TokenError, VaultUnavailableError
+from ticket_engine.errors import Actor, MailLoginError, TicketEngineError, TokenError
 from ticket_engine.mail import open_source
 from ticket_engine.oauth.tokens import TokenBroker
 from ticket_engine.records import TokenState
-from ticket_engine.store.clients import _PATIENCE
 
 Desks = Callable[..., Any]
 
@@ -112,29 +111,6 @@ def test_a_consent_during_a_rotation_wins_though_the_rotation_writes_last(desk: 
     assert redeemed == [desk.engine.stores.vault.refresh_token(desk.id, consents[0]).value]
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        {"status": 500},
-        {"status": 429, "headers": {"Retry-After": "1"}, "body": '{"error": "temporarily_unavailable"}'},
-        {"status": 200, "body": "<html>a proxy's page</html>"},
-        {"cut_after": 300},
-    ],
-)
-def test_a_passing_fault_of_the_token_endpoint_is_retried_and_drops_no_token(
-    desk: Any, cloud: DevCloud, fault: dict[str, Any]
-) -> None:
-    before = desk.engine.stores.vault.refresh_token(desk.id)
-    cloud.entra.faults.add("token", times=2, **fault)
-    with pytest.raises(TokenError) as caught:
-        desk.engine.broker.rotate(desk.mailbox)
-    cloud.entra.faults.clear()
-    assert caught.value.reaction.actor is Actor.SERVICE
-    assert desk.engine.stores.vault.refresh_token(desk.id).version == before.version
-    Engine(desk.engine.settings, cloud.clock).broker.rotate(desk.mailbox)
-    assert desk.engine.stores.states.token(desk.id).failure is None
-
-
 def test_a_revoked_session_asks_the_owner_and_keeps_the_token(desk: Any, cloud: DevCloud) -> None:
     before = desk.engine.stores.vault.refresh_token(desk.id)
     cloud.entra.revoke_sessions(desk.user)
@@ -154,20 +130,6 @@ def test_a_wrong_client_secret_asks_the_operator_and_a_replaced_one_works_at_onc
     assert caught.value.reaction.actor is Actor.OPERATOR
     vault.store_client_secret(desk.id, desk.application.add_secret())
     desk.engine.broker.rotate(desk.mailbox)
-
-
-@pytest.mark.parametrize(
-    ("fault", "actor"),
-    [({"status": 403, "body": "{}"}, Actor.OPERATOR), ({"status": 503, "times": 9}, Actor.SERVICE)],
-)
-def test_an_unreachable_vault_is_the_services_problem_and_a_forbidden_one_the_operators(
-    desk: Any, cloud: DevCloud, fault: dict[str, Any], actor: Actor
-) -> None:
-    cloud.vault.faults.add("get", **fault)
-    with pytest.raises(VaultUnavailableError) as caught:
-        desk.engine.broker.access_token(desk.mailbox)
-    cloud.vault.faults.clear()
-    assert caught.value.reaction.actor is actor
 
 
 def test_two_mailboxes_of_one_application_have_their_own_secret_and_token(new_desk: Desks) -> None:
@@ -256,91 +218,6 @@ def test_a_vault_without_any_token_asks_the_owner(desk: Any) -> None:
     desk.engine.clients.secrets.begin_delete_secret(f"{desk.id}--refresh-token").wait()
     with pytest.raises(TokenError, match="not-connected"):
         desk.engine.broker.rotate(desk.mailbox)
-
-
-def test_a_token_endpoint_that_does_not_answer_in_time_is_tried_again(
-    desk: Any, cloud: DevCloud, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("ticket_engine.oauth.transport._TIMEOUT", 0.5)
-    engine = Engine(desk.engine.settings, cloud.clock)
-    cloud.entra.faults.add("token", delay=3, times=2)
-    with pytest.raises(TokenError) as caught:
-        engine.broker.rotate(desk.mailbox)
-    cloud.entra.faults.clear()
-    assert caught.value.reaction.code == "identity-unavailable"
-    Engine(desk.engine.settings, cloud.clock).broker.rotate(desk.mailbox)
-
-
-def test_the_wait_that_the_token_endpoint_asks_for_is_kept(desk: Any, cloud: DevCloud) -> None:
-    cloud.entra.faults.add("token", times=2, status=429, headers={"Retry-After": "77"}, body="{}")
-    result = Engine(desk.engine.settings, cloud.clock).poller.poll(desk.id)
-    cloud.entra.faults.clear()
-    assert result.failure is not None
-    assert result.failure.code == "identity-unavailable"
-    wait = desk.engine.stores.states.poll(desk.id)[0].next_poll_at - cloud.clock()
-    assert timedelta(seconds=70) < wait <= timedelta(seconds=77)
-
-
-@pytest.mark.parametrize("operation", ["get", "set"])
-@pytest.mark.parametrize(
-    ("fault", "actor"),
-    [
-        ({"status": 429, "headers": {"Retry-After": "0"}, "times": 9, "body": "{}"}, Actor.SERVICE),
-        ({"status": 403, "body": "{}"}, Actor.OPERATOR),
-        ({"delay": 2.0, "times": 9}, Actor.SERVICE),
-    ],
-    ids=["429", "403", "timeout"],
-)
-def test_key_vault_faults_on_read_and_write_leave_a_mailbox_that_works_at_the_next_run(
-    desk: Any, cloud: DevCloud, monkeypatch: pytest.MonkeyPatch, operation: str, fault: dict[str, Any], actor: Actor
-) -> None:
-    monkeypatch.setitem(_PATIENCE, "read_timeout", 0.4)
-    monkeypatch.setitem(_PATIENCE, "retry_backoff_max", 0.1)
-    before = desk.engine.stores.states.token(desk.id)
-    engine = Engine(desk.engine.settings, cloud.clock)
-    cloud.vault.faults.add(operation, **fault)
-    with pytest.raises(VaultUnavailableError) as caught:
-        engine.broker.rotate(desk.mailbox)
-    cloud.vault.faults.clear()
-    assert caught.value.reaction.actor is actor
-    assert engine.stores.states.token(desk.id) == replace(before, failure=engine.stores.states.token(desk.id).failure)
-    health = [each for each in engine.health.mailboxes() if each.mailbox_id == desk.id]
-    assert (health[0].ok, health[0].actor) == (False, actor)
-    after = Engine(desk.engine.settings, cloud.clock)
-    after.broker.rotate(desk.mailbox)
-    assert after.stores.states.token(desk.id).failure is None
-
-
-class Crash(BaseException):
-    """The process ends here."""
-
-
-def test_a_crash_between_redeeming_and_storing_loses_no_token(desk: Any, cloud: DevCloud) -> None:
-    engine = Engine(desk.engine.settings, cloud.clock)
-
-    def crash(*_: object) -> None:
-        raise Crash
-
-    for at in ("store_refresh_token",):
-        engine.stores.vault.__dict__[at] = crash
-        with pytest.raises(Crash):
-            engine.broker.rotate(desk.mailbox)
-    Engine(desk.engine.settings, cloud.clock).broker.rotate(desk.mailbox)
-
-
-def test_a_crash_between_storing_and_remembering_goes_on_with_the_token_before(desk: Any, cloud: DevCloud) -> None:
-    engine = Engine(desk.engine.settings, cloud.clock)
-    before = engine.stores.states.token(desk.id).token_version
-
-    def crash(*_: object) -> None:
-        raise Crash
-
-    engine.stores.states.__dict__["update_token"] = crash
-    with pytest.raises(Crash):
-        engine.broker.rotate(desk.mailbox)
-    after = Engine(desk.engine.settings, cloud.clock)
-    assert after.stores.states.token(desk.id).token_version == before
-    after.broker.rotate(desk.mailbox)
 
 
 def test_threads_of_one_process_redeem_once(desk: Any, cloud: DevCloud) -> None:
