@@ -1,5 +1,6 @@
 """Consent against the identity platform's stand-in, a real mail server and the vault."""
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -181,6 +182,43 @@ def test_an_id_token_with_a_wrong_claim_is_refused(
     refusal = refused(desk, started, parameters)
     assert refusal.page is Page.BROKEN
     assert why in refusal.reaction.sentence
+
+
+@pytest.mark.parametrize("skewed", [{"iat": 100, "nbf": 100}, {"exp": -100}])
+def test_clocks_that_differ_by_less_than_two_minutes_do_not_matter(
+    new_desk: Desks, cloud: DevCloud, skewed: dict[str, int]
+) -> None:
+    desk = new_desk()
+
+    def skew(answer: dict[str, Any]) -> dict[str, Any]:
+        import jwt
+
+        claims = jwt.decode(answer["id_token"], options={"verify_signature": False})
+        claims |= {name: int(time.time()) + seconds for name, seconds in skewed.items()}
+        return {**answer, "id_token": cloud.entra.keys.sign(claims)}
+
+    cloud.entra.faults.add("token", replace=skew)
+    assert desk.connect().mailbox.id == desk.id
+
+
+def test_a_mailbox_that_is_read_over_imap_is_opened_over_imap_at_the_consent(
+    new_desk: Desks, cloud: DevCloud, mail: Callable[..., bytes]
+) -> None:
+    desk = new_desk(type="IMAP - OAuth", port=cloud.mail.imap_port)
+    desk.deliver(mail(1), mail(2))
+    assert desk.connect().mails == 2
+    refusal = refused_by_imap(new_desk, cloud)
+    assert refusal.page is Page.MAILBOX_REFUSED
+    assert "IMAP" in refusal.reaction.sentence
+
+
+def refused_by_imap(new_desk: Desks, cloud: DevCloud) -> Refusal:
+    """The right delegate of a shared mailbox, whom the server does not let in over IMAP."""
+    delegate = new_desk()
+    values = {"type": "IMAP - OAuth", "port": cloud.mail.imap_port, "shared_mailbox": True}
+    shared = new_desk(delegate.application, delegate=delegate.address, **values)
+    started = shared.engine.consent.start(shared.id, shared.invite())
+    return refused(shared, started, shared.cloud_redirect(started.authorize_url, delegate.address))
 
 
 @pytest.mark.parametrize("kind", ["unsigned", "other key"])

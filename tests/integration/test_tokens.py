@@ -51,6 +51,20 @@ def test_a_queue_message_that_is_delivered_twice_rotates_once(desk: Any) -> None
     assert vault.refresh_token(desk.id).version == states.token(desk.id).token_version
 
 
+def test_a_loop_that_the_platform_stopped_waits_an_hour_everywhere(desk: Any, cloud: DevCloud) -> None:
+    body = '{"error": "invalid_grant", "error_codes": [50196]}'
+    cloud.entra.faults.add("token", times=2, status=400, body=body)
+    for at in (Engine(desk.engine.settings, cloud.clock), Engine(desk.engine.settings, cloud.clock)):
+        with pytest.raises(TokenError, match="AADSTS50196"):
+            at.broker.rotate(desk.mailbox)
+    old = cloud.clock() - timedelta(days=2)
+    state = replace(desk.engine.stores.states.token(desk.id), rotated_at=old)
+    assert not desk.engine.broker.due(desk.id, state)
+    later = Engine(desk.engine.settings, lambda: cloud.clock() + timedelta(hours=1))
+    assert later.broker.due(desk.id, state)
+    later.broker.rotate(desk.mailbox)
+
+
 def test_two_instances_that_rotate_at_once_keep_one_token_and_say_so_once(desk: Any, cloud: DevCloud) -> None:
     other = Engine(desk.engine.settings, cloud.clock)
 

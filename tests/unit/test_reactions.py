@@ -49,6 +49,16 @@ def test_an_error_without_a_known_number_is_judged_by_its_oauth_error(error: str
     assert classify({"error": error}).actor is actor
 
 
+@pytest.mark.parametrize("codes", [["²", None, {}, 70008], ["70008"], [0, 70008]])
+def test_odd_numbers_are_passed_over(codes: list[object]) -> None:
+    assert classify({"error": "invalid_grant", "error_codes": codes}).code == "AADSTS70008"
+
+
+def test_a_loop_that_the_platform_stopped_is_not_gone_on_with() -> None:
+    assert classify({"error": "invalid_grant", "error_codes": [50196]}).retry_after == timedelta(hours=1)
+    assert classify({"error": "invalid_grant", "error_codes": [70008]}).retry_after is None
+
+
 def test_the_number_is_found_in_the_description_of_an_authorize_error() -> None:
     answer = {"error": "access_denied", "error_description": "AADSTS90094: The grant requires admin permission."}
     assert classify(answer).code == "AADSTS90094"

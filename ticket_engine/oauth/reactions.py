@@ -18,13 +18,18 @@ _CODE_IN_TEXT = re.compile(r"AADSTS(\d+)")
 # Settled by "Admin consent" for the application.
 _APPROVAL = {"AADSTS90094", "AADSTS90095", "AADSTS700016"}
 
+# Entra ID stops a client that repeats itself, and does so longer the longer it goes on.
+_LOOP = 50196
+_WAIT = timedelta(hours=1)
+LOOP_CODE = f"AADSTS{_LOOP}"
+
 _RETRY = "The identity platform has a passing problem; the next run tries again, and the stored token is kept."
 _CONSENT = "The owner must open a new consent link and sign in"
 
 # AADSTS number: (who acts, the sentence)
 AADSTS: dict[int, tuple[Actor, str]] = {
     **dict.fromkeys((50033, 50087, 90006, 90012, 90024, 90033, 90055, 90090), (Actor.SERVICE, _RETRY)),
-    50196: (
+    _LOOP: (
         Actor.OPERATOR,
         "The identity platform stopped a loop of equal requests: wait an hour; if it comes back, report it as a bug.",
     ),
@@ -166,7 +171,7 @@ def classify(answer: Mapping[str, Any]) -> Reaction:
     for number in _numbers(answer):
         if number in AADSTS:
             actor, sentence = AADSTS[number]
-            return Reaction(actor, f"AADSTS{number}", sentence)
+            return Reaction(actor, f"AADSTS{number}", sentence, retry_after=_WAIT if number == _LOOP else None)
     if error in ERRORS:
         actor, sentence = ERRORS[error]
         number_or_error = next((f"AADSTS{number}" for number in _numbers(answer)), error)
@@ -197,5 +202,5 @@ def unreachable(retry_after: timedelta | None = None) -> Reaction:
 def _numbers(answer: Mapping[str, Any]) -> list[int]:
     codes = answer.get("error_codes")
     if isinstance(codes, list):
-        return [int(code) for code in codes if str(code).isdigit()]
+        return [int(code) for code in codes if str(code).isdecimal()]
     return [int(code) for code in _CODE_IN_TEXT.findall(str(answer.get("error_description", "")))[:1]]

@@ -10,7 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from ticket_engine.errors import Actor, Reaction, TicketEngineError, TokenError
-from ticket_engine.oauth import scopes
+from ticket_engine.oauth import reactions, scopes
 from ticket_engine.oauth.applications import Applications
 from ticket_engine.records import Failure, JournalEntry, Mailbox, TokenState
 from ticket_engine.telemetry import traced
@@ -118,8 +118,7 @@ class TokenBroker:
         if state.rotated_at is None:
             return state.connected
         now = self._clock()
-        failure = state.failure
-        if failure is not None and failure.actor is not Actor.OPERATOR and now - failure.at < _RETRY_AFTER:
+        if state.failure is not None and _waits(state.failure) and now - state.failure.at < _RETRY_AFTER:
             return False
         share = int.from_bytes(hashlib.sha256(mailbox_id.encode()).digest()[:2]) / 2**16
         return now - state.rotated_at >= self._rotate_after * (1 - _SPREAD * share)
@@ -233,6 +232,10 @@ class TokenBroker:
     def _lock_of(self, mailbox_id: str) -> Lock:
         with self._guard:
             return self._locks.setdefault(mailbox_id, Lock())
+
+
+def _waits(failure: Failure) -> bool:
+    return failure.actor is not Actor.OPERATOR or failure.code == reactions.LOOP_CODE
 
 
 def _turn(mailbox_id: str, state: TokenState) -> tuple[bool, datetime, str]:
