@@ -27,6 +27,7 @@ _SAID = {
     "type-removed": "The ticket type was removed; its tickets stay.",
     "moved": "The order was changed.",
     "noted": "The note was added.",
+    "released": "The next poll tries the mail again.",
     "replayed": "The mail was read again.",
 }
 _COUNTED = {

@@ -49,6 +49,7 @@ _PAGES = (
     ("Mailboxes", f"{PREFIX}/mailboxes"),
     ("Ticket types", f"{PREFIX}/ticket-types"),
     ("Tickets", f"{PREFIX}/tickets"),
+    ("Quarantine", f"{PREFIX}/quarantine"),
 )
 _AGENTS_PAGES = {"Tickets"}
 _MAX_FORM_BYTES = 512 * 1024

@@ -12,7 +12,7 @@ import httpx
 from devcloud.entra.browser import sign_in
 from devcloud.samples import samples
 from ticket_engine.errors import Actor
-from ticket_engine.records import Failure, days
+from ticket_engine.records import Failure, QuarantinedItem, days
 
 if TYPE_CHECKING:
     from devcloud.cloud import DevCloud
@@ -47,10 +47,31 @@ class Scene:
         ):
             self.add(name, title)
         self._history()
+        self._rules_and_quarantine()
         self.deliver("support", *(each.raw for each in samples()))
         self.deliver("billing", *(each.raw for each in samples()[:6]))
         for name in self.working:
             self._engine.poller.poll(name)
+
+    def _rules_and_quarantine(self) -> None:
+        """A ticket type with rules beside the one that takes the rest, and a mail that its server won't give."""
+        self._engine.ticket_type_setup.add(
+            {
+                "id": "support-shipping",
+                "name": "Shipping",
+                "mailbox": "support",
+                "admin_email": "shipping-lead@contoso.example",
+                "rules": "subject contains pallet\nsubject contains order",
+                "priority": 10,
+            },
+            by=OPERATOR,
+        )
+        now = self._engine.clock()
+        problem = "The server ends the connection in the middle of this mail."
+        item = QuarantinedItem("0000a7c35f1d2e09", 3_481_120, 5, now - timedelta(hours=2), now, problem)
+        self._engine.stores.quarantine.put("billing", item)
+        state, etag = self._engine.stores.states.poll("billing")
+        self._engine.stores.states.save_poll("billing", replace(state, quarantined=1), etag)
 
     def add(self, name: str, title: str = "", **more: Any) -> None:
         """Set a mailbox and its ticket type up, as an operator does."""

@@ -43,6 +43,41 @@
     }
   }
 
+  // The live try of match rules: while they are being written, what they would do.
+  function liveTry() {
+    const button = document.querySelector("button[data-try]");
+    if (!button) return;
+    const { form } = button;
+    const into = document.getElementById("trial");
+    let waiting = 0;
+    let newest = 0;
+    const run = async () => {
+      const mine = ++newest;
+      button.classList.add("busy");
+      try {
+        const headers = { "X-Requested-With": "XMLHttpRequest" };
+        const answer = await fetch(button.dataset.try, { method: "POST", body: new FormData(form), headers });
+        if (mine !== newest) return;
+        if (!answer.ok) throw new Error(String(answer.status));
+        into.replaceChildren(...new DOMParser().parseFromString(await answer.text(), "text/html").body.childNodes);
+      } catch {
+        into.textContent = "The try did not work: reload the page.";
+      } finally {
+        if (mine === newest) button.classList.remove("busy");
+      }
+    };
+    button.addEventListener("click", (event) => {
+      event.preventDefault();
+      run();
+    });
+    for (const name of ["rules", "rules_match", "mailbox", "priority"]) {
+      form.elements[name].addEventListener("input", () => {
+        clearTimeout(waiting);
+        waiting = setTimeout(run, 600);
+      });
+    }
+  }
+
   // A form is sent once, and says that it is on its way.
   function busyForms() {
     for (const form of all("form[method=post]")) {
@@ -170,6 +205,7 @@
   keys();
   markAll();
   testSteps();
+  liveTry();
   busyForms();
   dependentParts();
 })();

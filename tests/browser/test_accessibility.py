@@ -38,6 +38,7 @@ PAGES = {
     "tickets, all filters": "/tickets?state=any&text=order&mailbox=support&since=2026-01-01",
     "tickets, none found": "/tickets?sender=nobody",
     "ticket": "{ticket}",
+    "quarantine": "/quarantine",
     "not found": "/nowhere",
 }
 
@@ -118,6 +119,14 @@ def test_a_keyboard_alone_pauses_a_mailbox(cloud: DevCloud, desktop: Page) -> No
     tab_to("Pause")
     desktop.keyboard.press("Enter")
     expect(desktop.get_by_role("status")).to_contain_text("Polling is paused.")
+
+
+def test_the_live_try_of_rules_comes_while_they_are_written(cloud: DevCloud, desktop: Page) -> None:
+    desktop.goto(f"{cloud.console_url}/ticket-types/add?mailbox=support")
+    desktop.get_by_label("Match rules").fill("subject contains badge")
+    trial = desktop.locator("#trial[aria-live=polite]")
+    expect(trial.locator("li", has_text="Badge reader")).to_contain_text("New ←")
+    assert violations(desktop) == []
 
 
 def test_what_has_the_focus_can_be_seen(cloud: DevCloud, desktop: Page) -> None:

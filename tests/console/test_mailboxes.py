@@ -1,8 +1,11 @@
 """Mailboxes and ticket types on their pages."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-from ticket_engine.records import Mailbox
+from console.pages.ticket_types import in_order
+from ticket_engine.records import Mailbox, QuarantinedItem
 
 VALUES = {
     "name": "Sales desk",
@@ -133,3 +136,54 @@ def test_every_field_of_the_manual_set_up_is_on_the_form(olga: Any) -> None:
 def test_a_page_of_a_list_that_is_not_there_shows_the_nearest(olga: Any) -> None:
     for page in ("0", "-1", "99999", "x", "1e9", "9" * 400):
         assert olga.get(f"/mailboxes?page={page}").status_code == 200
+
+
+def test_match_rules_are_tried_on_stored_mails_before_they_are_saved(
+    olga: Any, desk: Any, mail: Callable[..., bytes]
+) -> None:
+    desk.deliver(mail(1, subject="Invoice 7"), mail(2, subject="Printer"))
+    desk.poll()
+    olga.get(f"/ticket-types/add?mailbox={desk.id}")
+    form = {"mailbox": desk.id, "name": "Invoices", "task": "Simple Storage", "rules": "subject contains invoice"}
+    page = olga.post("/ticket-types/try", form).text
+    assert "2 newest tickets, 1 of which" in page
+    assert "<strong>Invoices</strong> ← Invoice 7" in page
+    assert "subject contains invoice" in page
+    wrong = olga.post("/ticket-types/try", {**form, "rules": "subject resembles x"}).text
+    assert "problem" in wrong
+    whole = olga.post("/ticket-types/add", {**form, "do": "try"}).text
+    assert "Which mail it takes" in whole
+    assert len(desk.engine.stores.ticket_types.of(desk.id)) == 1
+
+
+def test_a_ticket_type_is_asked_earlier_by_one_click(olga: Any, desk: Any) -> None:
+    for name in ("first", "second", "third"):
+        values = {"mailbox": desk.id, "id": f"{desk.id}-{name}", "name": name, "task": "Simple Storage"}
+        values |= {"admin_email": "a@b.example", "rules": f"subject contains {name}", "priority": "100"}
+        assert olga.post("/ticket-types/add", values).status_code == 303
+    olga.get("/ticket-types")
+    assert olga.post("/ticket-types", {"type": f"{desk.id}-third"}).status_code == 303
+    types = in_order(desk.engine.stores.ticket_types.of(desk.id))
+    assert [each.name for each in types] == ["first", "third", "second", "Requests"]
+    assert desk.engine.stores.journal.newest(desk.id)[0].by == "olga@contoso.example"
+
+
+def test_a_quarantined_mail_is_tried_again_by_one_click(olga: Any, desk: Any) -> None:
+    now = desk.engine.clock()
+    item = QuarantinedItem("uid-1", 812, 5, now, now, "The server breaks off while it sends this mail.")
+    desk.engine.stores.quarantine.put(desk.id, item)
+    state, etag = desk.engine.stores.states.poll(desk.id)
+    desk.engine.stores.states.save_poll(desk.id, replace(state, quarantined=1), etag)
+    page = olga.get("/quarantine").text
+    assert "The server breaks off while it sends this mail." in page
+    assert olga.post("/quarantine", {"mailbox": desk.id, "item": "uid-1"}).status_code == 303
+    assert olga.post("/quarantine", {"mailbox": desk.id, "item": "uid-1"}).status_code == 409
+    assert desk.engine.stores.journal.newest(desk.id)[0].by == "olga@contoso.example"
+
+
+def test_a_mail_that_could_not_be_read_is_listed_in_quarantine(olga: Any, desk: Any) -> None:
+    desk.deliver(b"no header at all, only this line of desk " + desk.id.encode())
+    desk.poll()
+    (ticket,) = desk.tickets()
+    assert f"/api/console/tickets/{desk.id}/{ticket.id}" in olga.get("/quarantine").text
+    assert olga.get("/quarantine?after=nonsense").status_code == 200

@@ -24,7 +24,7 @@ class TicketFilter:
 
     ``text`` is searched in subject, sender and text of every message: all of its words must be in one message, whatever
     their case. ``sender`` is a part of the first sender's name or address. ``since`` and ``until`` limit when the
-    ticket was created: from ``since`` to before ``until``.
+    ticket was created: from ``since`` to before ``until``. ``unparsed`` takes those only whose mail could not be read.
     """
 
     text: str = ""
@@ -35,6 +35,7 @@ class TicketFilter:
     sender: str = ""
     since: datetime | None = None
     until: datetime | None = None
+    unparsed: bool = False
 
     @classmethod
     def read(cls, values: Mapping[str, str]) -> Self:
@@ -98,6 +99,7 @@ class TicketFilter:
             and self.sender.casefold() in ticket.sender.casefold()
             and (self.since is None or ticket.created_at >= self.since)
             and (self.until is None or ticket.created_at < self.until)
+            and (ticket.unparsed or not self.unparsed)
         )
 
 

@@ -41,9 +41,12 @@ class TicketList:
     def __init__(self, stores: Stores) -> None:
         self._stores = stores
 
-    def page(self, wanted: TicketFilter, *, after: str | None = None, limit: int = PAGE) -> TicketPage:
+    def page(
+        self, wanted: TicketFilter, *, after: str | None = None, limit: int = PAGE, rows: int | None = None
+    ) -> TicketPage:
         """A page of the tickets that a filter takes; ``after`` is the ``next`` of the page before.
 
+        A list looks through at most ``rows`` pages of mail (LIST_ROWS) before it says where it got to.
         A text that is a ticket's id or code finds that ticket. A search by text lists a ticket where its newest
         message with the words is; a ticket with several such messages may come again on a later page.
 
@@ -57,7 +60,7 @@ class TicketList:
             return TicketPage(() if found is None else (found,))
         if wanted.words:
             return self._search(wanted, cursor, limit)
-        return _filled(self._listed(wanted, cursor), wanted, cursor, limit)
+        return _filled(self._listed(wanted, cursor), wanted, cursor, limit, rows or LIST_ROWS)
 
     def find(self, ticket_id: str) -> Listed | None:
         """The list entry of the ticket with this id, in whatever mailbox; None when there is none."""
@@ -112,7 +115,7 @@ def _one_by_one(tickets: Iterable[Listed]) -> Iterator[tuple[str, list[Listed]]]
 
 
 def _filled(
-    batches: Iterable[tuple[str, list[Listed]]], wanted: TicketFilter, cursor: Cursor, limit: int
+    batches: Iterable[tuple[str, list[Listed]]], wanted: TicketFilter, cursor: Cursor, limit: int, most_rows: int
 ) -> TicketPage:
     found: list[Listed] = []
     rows = 0
@@ -125,7 +128,7 @@ def _filled(
             found.append(ticket)
         # The segments of a second before the place are read again; they don't count, or a page could stand still.
         rows += key > cursor.key
-        if rows > LIST_ROWS and key != LAST:
+        if rows > most_rows and key != LAST:
             return _page(found, Cursor(Place.FROM, key))
     return TicketPage(tuple(found))
 
