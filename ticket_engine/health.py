@@ -32,7 +32,10 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class MailboxHealth:
-    """One mailbox: whether it works, and if not, who must act and how; ``warnings`` say what will end soon."""
+    """One mailbox: whether it works, and if not, who must act and how.
+
+    ``warnings`` say what will end soon, and what was set aside.
+    """
 
     mailbox_id: str
     ok: bool
@@ -85,7 +88,7 @@ def judge(
     return replace(
         health,
         connected=token is not None and is_connected(mailbox, token),
-        warnings=tuple(each.sentence(now) for each in ending),
+        warnings=(*(each.sentence(now) for each in ending), *_set_aside(poll)),
     )
 
 
@@ -123,6 +126,14 @@ def _working(
             sentence=f"Not polled since {last:%Y-%m-%d %H:%M} UTC: check that the timer mail_poll_timer runs.",
         )
     return MailboxHealth(mailbox.id, ok=True)
+
+
+def _set_aside(poll: PollState | None) -> tuple[str, ...]:
+    count = poll.quarantined if poll is not None else 0
+    if not count:
+        return ()
+    mails = "1 mail is" if count == 1 else f"{count} mails are"
+    return (f"{mails} in quarantine and still on the server: the journal and the console say why.",)
 
 
 def _failing(mailbox: Mailbox, failure: Failure) -> MailboxHealth:

@@ -39,6 +39,7 @@ LAG = Metric("mailbox_lag_seconds", "gauge", "Time since a poll last ended well.
 FAILURES = Metric("mailbox_consecutive_failures", "gauge", "Polls that failed in a row, 0 after one that went well.")
 ON_SERVER = Metric("mailbox_mails_on_server", "gauge", "Mails on the server at the last poll.")
 INGESTED = Metric("mailbox_messages_ingested_total", "counter", "Mails that became ticket messages.")
+QUARANTINED = Metric("mailbox_quarantined_mails", "gauge", "Mails that were set aside for a human.")
 TOKEN_AGE = Metric("mailbox_token_age_seconds", "gauge", "Time since the refresh token was renewed.")
 TOKEN_END = Metric("mailbox_token_end_timestamp_seconds", "gauge", "When the refresh token ends.")
 SECRET_END = Metric("mailbox_secret_end_timestamp_seconds", "gauge", "When the client secret or certificate ends.")
@@ -55,6 +56,7 @@ METRICS = (
     FAILURES,
     ON_SERVER,
     INGESTED,
+    QUARANTINED,
     TOKEN_AGE,
     TOKEN_END,
     SECRET_END,
@@ -105,6 +107,7 @@ def _value(metric: Metric, view: MailboxView) -> float | None:
         FAILURES: poll.consecutive_failures,
         ON_SERVER: poll.mails_on_server,
         INGESTED: poll.messages_ingested,
+        QUARANTINED: poll.quarantined,
         TOKEN_AGE: age,
         TOKEN_END: _timestamp(token.refresh_token_expires_at),
         SECRET_END: _timestamp(token.credential_ends_at),

@@ -19,14 +19,16 @@ from pexpect import fdpexpect
 from devcloud.cloud import DevCloud
 from devcloud.entra.browser import sign_in
 from devcloud.samples import samples
+from ticket_engine import __version__
 
+KEY = "a-function-key"
 COMMAND = [sys.executable, "-m", "ticket_engine.cli"]
 
 
 @pytest.fixture(scope="module")
 def empty() -> Iterator[DevCloud]:
     """A cloud of its own with the functions host, and nothing in it."""
-    with DevCloud(host=True) as cloud:
+    with DevCloud(host=True, settings={"DEVCLOUD_FUNCTION_KEY": KEY}) as cloud:
         yield cloud
 
 
@@ -132,6 +134,9 @@ def test_an_operator_comes_from_nothing_to_tickets_with_the_command_line_alone(
     empty.host.fire("mail_poll_timer")
     wait_until(lambda: ran(terminal, "mailbox", "show", "support")["messages_ingested"] == len(samples()))
 
+    tickets = ran(terminal, "ticket", "list", "--mailbox", "support")
+    assert len(tickets) == len(samples()) - 1
+    assert {each["assignee"] for each in tickets} == {"lead@contoso.example"}
     status = Terminal(terminal, "status").rest()
     assert "1 mailbox, all well." in status
     journal = ran(terminal, "journal", "support")
@@ -163,6 +168,18 @@ def test_the_doctor_finds_nothing_wrong_with_a_cloud_that_works(terminal: dict[s
     assert {"blobs", "vault", "clock", "queue mail-poll", "queue mail-poll-poison", "table Tickets"} <= names
     assert any(name.startswith("app localhost") for name in names)
     assert "nothing wrong" in Terminal(terminal, "doctor").rest()
+    with_key = ran(terminal, "doctor", "--key", KEY)["checks"]
+    assert any(f"is release {__version__}" in each["sentence"] for each in with_key)
+    wrong = ran(terminal, "doctor", "--key", "guessed", code=1)["checks"]
+    assert any("function key is not accepted" in each["sentence"] for each in wrong)
+
+
+def test_details_and_metrics_need_the_function_key(empty: DevCloud) -> None:
+    with httpx.Client(verify=empty.certificates.context(), timeout=60) as web:
+        for path in ("/api/health/mailboxes", "/api/metrics"):
+            assert web.get(f"{empty.app_url}{path}").status_code == httpx.codes.UNAUTHORIZED
+            assert web.get(f"{empty.app_url}{path}", headers={"x-functions-key": KEY}).status_code == httpx.codes.OK
+        assert web.get(f"{empty.app_url}/api/health").json() == {"status": "ok"}
 
 
 def test_a_removal_asks_first_and_says_what_goes(terminal: dict[str, str]) -> None:

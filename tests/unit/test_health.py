@@ -74,3 +74,11 @@ def test_a_token_of_another_account_does_not_connect_a_mailbox() -> None:
 def test_a_paused_mailbox_is_ok() -> None:
     paused = MAILBOX.model_copy(update={"paused": True})
     assert judge(paused, None, None, NOW).ok
+
+
+def test_mails_that_were_set_aside_are_a_warning_and_no_failure() -> None:
+    health = judge(MAILBOX, CONNECTED, PollState(last_success_at=NOW, quarantined=2), NOW)
+    assert health.ok
+    assert health.warnings == (
+        "2 mails are in quarantine and still on the server: the journal and the console say why.",
+    )

@@ -32,6 +32,7 @@ POLL = PollState(
     consecutive_failures=3,
     mails_on_server=7,
     messages_ingested=12_345_678_901,
+    quarantined=2,
 )
 FAILING = MailboxHealth("support", ok=False, connected=True, actor="tenant admin", code='odd "code"\\\n', sentence="x")
 VIEW = MailboxView(MAILBOX, TOKEN, POLL, (), FAILING, NOW)
@@ -56,6 +57,7 @@ def test_every_metric_is_read_with_its_value() -> None:
         "consecutive_failures": 3,
         "mails_on_server": 7,
         "messages_ingested_total": 12_345_678_901,
+        "quarantined_mails": 2,
         "token_age_seconds": 7200,
         "token_end_timestamp_seconds": NOW.timestamp() + 90 * 86400,
         "secret_end_timestamp_seconds": NOW.timestamp() + 700 * 86400,

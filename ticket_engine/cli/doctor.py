@@ -18,8 +18,11 @@ _COLOURS = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.FAILED: "red
 
 
 @command()
-def doctor(session: Session) -> int:
-    """Check a deployment: settings, roles, tables, queues, poison queues, schedules, clock, the app, versions.
+@click.option(
+    "--key", envvar="TICKET_ENGINE_KEY", default="", metavar="KEY", help="A function key, to compare the app's release."
+)
+def doctor(session: Session, key: str) -> int:
+    """Check a deployment: settings, roles, tables, queues, poison queues, schedules, clock, the app, releases.
 
     Changes nothing; ends with 1 when something is wrong.
     """
@@ -29,7 +32,7 @@ def doctor(session: Session) -> int:
     if not out.as_json:
         out.pairs((("tables", settings.tables_url), ("blobs", settings.blobs_url), ("vault", settings.vault_url)))
         out.line()
-    for check in Inspection(session.engine, os.environ).checks():
+    for check in Inspection(session.engine, os.environ, key).checks():
         found.append(check)
         if not out.as_json:
             verdict = click.style(check.verdict.value.ljust(7), fg=_COLOURS[check.verdict])

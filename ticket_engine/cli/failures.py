@@ -19,12 +19,12 @@ from ticket_engine.errors import (
 _SIGN_IN = "You are not signed in to Azure: run az login, then try again."
 _ROLES = {
     "storage-access-denied": (
-        "Storage refused your account: ask for the roles 'Storage Table Data Contributor', 'Storage Blob Data "
-        "Contributor' and 'Storage Queue Data Contributor' on the storage account; a new role takes some minutes."
+        "Storage refused your account: ask for the roles 'Storage Table Data Contributor' and 'Storage Blob Data "
+        "Contributor' on the data account (the parameter 'operators' of infra/ gives them); a new role takes minutes."
     ),
     "vault-access-denied": (
-        "Key Vault refused your account: ask for the role 'Key Vault Secrets Officer' on the vault; a new role takes "
-        "some minutes."
+        "Key Vault refused your account: ask for the role 'Ticket Engine secret keeper' on the vault (the parameter "
+        "'operators' of infra/ gives it); a new role takes minutes."
     ),
     "managed-identity-unavailable": (
         "This mailbox's application proves itself by the function app's managed identity, which only the app has: "

@@ -56,6 +56,7 @@ def show(session: Session, mailbox_id: str) -> None:
             ("next poll not before", moment(poll.next_poll_at)),
             ("mails on the server", "" if poll.mails_on_server is None else f"{poll.mails_on_server:,}"),
             ("mails ingested", f"{poll.messages_ingested:,}"),
+            ("mails in quarantine", str(poll.quarantined or "")),
             ("ticket types", _types(view)),
         )
     )

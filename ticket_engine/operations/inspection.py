@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -13,7 +14,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 from ticket_engine import __version__, schedule
 from ticket_engine.records import CALLBACK_ROUTE
@@ -25,9 +26,15 @@ if TYPE_CHECKING:
     from ticket_engine.engine import Engine
 
 POISON = "-poison"
+QUEUES_URL = "AzureWebJobsStorage__queueServiceUri"
 # Tokens and signatures are refused when a clock is off by more than this.
 _SKEW = timedelta(minutes=5)
 _TIMEOUT = 10
+_PUBLISH = "Publish the app again, and see its logs."
+_ANSWERS: dict[int, str] = {
+    HTTPStatus.UNAUTHORIZED: "The function key is not accepted: copy one from the portal, App keys.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "It says that it is down: see its logs.",
+}
 # A row, a blob and a secret that never exist: whoever may not write is refused before that is found out.
 _NOBODY = "ticket-engine-doctor"
 
@@ -52,8 +59,10 @@ class Check:
 class Inspection:
     """Looks at everything that a deployment needs, and changes nothing."""
 
-    def __init__(self, engine: Engine, environment: Mapping[str, str]) -> None:
+    def __init__(self, engine: Engine, environment: Mapping[str, str], key: str = "") -> None:
+        """``environment`` has the host's settings; ``key`` is a function key, to ask the app for its release."""
         self._engine = engine
+        self._key = key
         self._environment = environment
         self._server_time: datetime | None = None
 
@@ -67,7 +76,7 @@ class Inspection:
         yield from self._schedules()
         yield from self._polls()
         yield from self._apps()
-        yield self._versions()
+        yield Check("version", Verdict.OK, f"This command line is release {__version__}.")
 
     def _ask(self, name: str, call: Callable[[], str]) -> Check:
         """Make a call of an Azure SDK and say what its failure means."""
@@ -101,18 +110,18 @@ class Inspection:
         with suppress(ResourceNotFoundError):
             secrets.get_secret(_NOBODY)
         with suppress(ResourceNotFoundError):
-            secrets.update_secret_properties(_NOBODY, "0" * 32, enabled=True)
-        return "Secrets are readable and writable."
+            secrets.begin_delete_secret(_NOBODY)
+        return "Secrets can be read and deleted."
 
     def _queues(self) -> Iterator[Check]:
-        try:
-            found = self._queue_service()
-        except ImportError:
-            yield Check("queues", Verdict.WARNING, "Not looked at: pip install 'ticket-engine[cli]'.")
+        service = self._queue_service()
+        if service is None:
+            said = f"Not looked at: set {QUEUES_URL} to the queue endpoint of the host's storage account."
+            yield Check("queues", Verdict.WARNING, said)
             return
         for name in QUEUES:
-            yield self._ask(f"queue {name}", lambda name=name: _waiting(found, name))  # type: ignore[misc]
-            yield self._poison(found, name + POISON)
+            yield self._ask(f"queue {name}", lambda name=name: _waiting(service, name))  # type: ignore[misc]
+            yield self._poison(service, name + POISON)
 
     def _poison(self, service: QueueServiceClient, name: str) -> Check:
         from azure.core.exceptions import ResourceNotFoundError
@@ -133,16 +142,14 @@ class Inspection:
             "docs/operate.md.",
         )
 
-    def _queue_service(self) -> QueueServiceClient:
+    def _queue_service(self) -> QueueServiceClient | None:
         from azure.storage.queue import QueueServiceClient
 
         connection = self._environment.get("AzureWebJobsStorage", "")
         if connection:
             return QueueServiceClient.from_connection_string(connection)
-        url = self._environment.get("AzureWebJobsStorage__queueServiceUri", "")
-        # One account holds both, unless that setting says otherwise.
-        url = url or self._engine.settings.tables_url.replace(".table.", ".queue.")
-        return QueueServiceClient(url, credential=self._engine.clients.credential)
+        url = self._environment.get(QUEUES_URL, "")
+        return QueueServiceClient(url, credential=self._engine.clients.credential) if url else None
 
     def _clock(self) -> Check:
         if self._server_time is None:
@@ -185,11 +192,8 @@ class Inspection:
             mailboxes = self._engine.stores.mailboxes.all()
         except TicketEngineError:
             return
-        for url in sorted({each.redirect_url.removesuffix(CALLBACK_ROUTE) + "health" for each in mailboxes}):
-            yield _app(url)
-
-    def _versions(self) -> Check:
-        return Check("version", Verdict.OK, f"This is ticket-engine {__version__}.")
+        for base in sorted({each.redirect_url.removesuffix(CALLBACK_ROUTE) for each in mailboxes}):
+            yield _app(base, self._key)
 
 
 def _finding(error: Exception) -> str:
@@ -215,15 +219,22 @@ def _waiting(service: Any, name: str) -> str:
     return "Empty." if not count else f"{count} waiting."
 
 
-def _app(url: str) -> Check:
-    name = f"app {urlsplit(url).netloc}"
+def _app(base: str, key: str) -> Check:
+    """Ask the app how it does, and with a key which release it is."""
+    name = f"app {urlsplit(base).netloc}"
+    request = Request(f"{base}health/mailboxes" if key else f"{base}health", headers={"x-functions-key": key})  # noqa: S310 - https, from a record
     try:
-        with urlopen(url, timeout=_TIMEOUT, context=ssl.create_default_context()) as answer:  # noqa: S310 - https, from a record
-            return Check(name, Verdict.OK, f"Answers HTTP {answer.status}.")
+        with urlopen(request, timeout=_TIMEOUT, context=ssl.create_default_context()) as answer:  # noqa: S310
+            found = json.loads(answer.read())
     except HTTPError as error:
-        down = error.code == HTTPStatus.SERVICE_UNAVAILABLE
-        said = "It says that it is down: see its logs." if down else "Publish the app again, and see its logs."
-        return Check(name, Verdict.FAILED, f"Answers HTTP {error.code}. {said}")
-    except (URLError, OSError) as error:
+        return Check(name, Verdict.FAILED, f"Answers HTTP {error.code}. {_ANSWERS.get(error.code, _PUBLISH)}")
+    except (URLError, OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
-        return Check(name, Verdict.FAILED, f"Can't be reached ({reason}): check that the function app runs.")
+        return Check(name, Verdict.FAILED, f"Can't be asked ({reason}): check that the function app runs.")
+    said = f"Says {found.get('status')}"
+    release = found.get("version")
+    if release is None:
+        return Check(name, Verdict.OK, f"{said}; with --key it tells its release too.")
+    if release != __version__:
+        return Check(name, Verdict.WARNING, f"{said}, and is release {release}: use the command line of that release.")
+    return Check(name, Verdict.OK, f"{said}, and is release {release}.")

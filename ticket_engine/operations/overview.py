@@ -67,6 +67,7 @@ class MailboxView:
             "next_poll_at": poll.next_poll_at,
             "mails_on_server": poll.mails_on_server,
             "messages_ingested": poll.messages_ingested,
+            "quarantined": poll.quarantined,
             "last_mail_at": poll.last_mail_at,
             "ticket_types": [each.id for each in self.ticket_types],
         }
