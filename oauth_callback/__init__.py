@@ -2,8 +2,12 @@
 
 import logging
 import secrets
+import typing
 
 import azure.functions as func
+
+if typing.TYPE_CHECKING:
+    from ticket_engine.oauth.outcome import Refusal
 
 _log = logging.getLogger("oauth_callback")
 
@@ -21,7 +25,7 @@ def oauth_consent(req: func.HttpRequest) -> func.HttpResponse:
     try:
         started = engine().consent.start(req.route_params["mailbox_id"], req.params.get("invite", ""))
     except Refusal as refusal:
-        _log.info("consent refused, reference %s: %s", reference, refusal)
+        _log_refusal(refusal, reference)
         return responses.refused(refusal, reference)
     except Exception:  # noqa: BLE001 - one function call is an isolation edge; the traceback is logged
         _log.exception("consent not started, reference %s", reference)
@@ -33,7 +37,7 @@ def oauth_consent(req: func.HttpRequest) -> func.HttpResponse:
 def oauth_callback(req: func.HttpRequest) -> func.HttpResponse:
     """Finish the consent and say in plain words what happened."""
     from oauth_callback import responses
-    from ticket_engine.events import CONSENT_FAILED, MAILBOX_CONNECTED
+    from ticket_engine.events import MAILBOX_CONNECTED
     from ticket_engine.oauth.applications import APPROVAL_STATE
     from ticket_engine.oauth.outcome import Refusal
     from ticket_engine.process import engine
@@ -44,19 +48,28 @@ def oauth_callback(req: func.HttpRequest) -> func.HttpResponse:
     try:
         connected = engine().consent.finish(req.params, responses.cookies(req))
     except Refusal as refusal:
-        mailbox_id = refusal.mailbox.id if refusal.mailbox else None
-        CONSENT_FAILED.log(
-            _log,
-            "consent failed, reference %s: %s",
-            reference,
-            refusal,
-            mailbox=mailbox_id,
-            code=refusal.reaction.code,
-            actor=refusal.reaction.actor,
-        )
+        _log_refusal(refusal, reference)
         return responses.refused(refusal, reference)
     except Exception:  # noqa: BLE001 - one function call is an isolation edge; the traceback is logged
         _log.exception("consent not finished, reference %s", reference)
         return responses.broken(reference)
     MAILBOX_CONNECTED.log(_log, "mailbox connected", mailbox=connected.mailbox.id)
     return responses.connected(connected, req.params["state"])
+
+
+def _log_refusal(refusal: "Refusal", reference: str) -> None:
+    from ticket_engine.events import CONSENT_FAILED
+
+    if refusal.mailbox is None:
+        # A guess, or a link that was used before: nobody's consent failed, so it is no event that an alert matches.
+        _log.info("consent link refused, reference %s: %s", reference, refusal)
+        return
+    CONSENT_FAILED.log(
+        _log,
+        "consent failed, reference %s: %s",
+        reference,
+        refusal,
+        mailbox=refusal.mailbox.id,
+        code=refusal.reaction.code,
+        actor=refusal.reaction.actor,
+    )

@@ -1,5 +1,7 @@
 """The consent as an outsider sees it: every request goes through the HTTP functions."""
 
+import logging
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -206,6 +208,56 @@ def test_an_administrator_who_does_not_approve_is_told_so(new_desk: Desks) -> No
         response = come_back(parameters, "")
         assert response.status_code == 200
         assert b"The application was not approved" in response.get_body()
+
+
+def failures(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    return [each for each in caplog.records if getattr(each, "event", "") == "consent-failed"]
+
+
+def test_a_page_that_says_what_broke_shows_the_reference_that_the_log_has(
+    new_desk: Desks, cloud: DevCloud, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk = new_desk()
+    invite = desk.invite()
+    parameters, cookie = start(desk, invite)
+    caplog.set_level(logging.INFO)
+    cloud.vault.faults.add("get", status=403, body="{}")
+    at_start = open_link(desk.id, invite)
+    cloud.entra.faults.add("token", status=500, times=2)
+    at_end = come_back(parameters, cookie)
+    cloud.entra.faults.clear()
+    assert [at_start.status_code, at_end.status_code] == [500, 500]
+    for response, record in zip((at_start, at_end), failures(caplog), strict=True):
+        reference = re.findall(rb"<strong>([0-9a-f]{8})</strong>", response.get_body())
+        assert reference
+        assert f"reference {reference[0].decode()}" in record.getMessage()
+        assert record.__dict__["mailbox"] == desk.id
+
+
+def test_what_nobody_foresaw_ends_on_a_page_with_its_reference_and_a_traceback_in_the_log(
+    new_desk: Desks, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = new_desk()
+    parameters, cookie = start(desk, desk.invite())
+
+    def unforeseen(*_: object) -> None:
+        raise LookupError("a bug of ours")
+
+    monkeypatch.setattr("ticket_engine.oauth.connection.Connector.connect", unforeseen)
+    response = come_back(parameters, cookie)
+    assert response.status_code == 500
+    assert b"a bug of ours" not in response.get_body()
+    record = next(each for each in caplog.records if each.exc_info and each.name == "oauth_callback")
+    assert record.getMessage().rpartition(" ")[2].encode() in response.get_body()
+
+
+def test_an_outsiders_guesses_are_no_event_that_alerts(new_desk: Desks, caplog: pytest.LogCaptureFixture) -> None:
+    desk = new_desk()
+    caplog.set_level(logging.INFO)
+    open_link(desk.id, "guessed")
+    open_link("no-such-mailbox", "guessed")
+    come_back({"state": "guessed", "code": "c"}, "")
+    assert failures(caplog) == []
 
 
 def test_the_callback_counts_no_flow_that_nobody_started(new_desk: Desks) -> None:
