@@ -42,6 +42,12 @@ class CertificateAuthority:
         """The server's certificate and key."""
         return self.server_certificate, self.server_key
 
+    def server_context(self) -> ssl.SSLContext:
+        """TLS for a server of this machine."""
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(self.server_certificate, self.server_key)
+        return context
+
     def context(self) -> ssl.SSLContext:
         """A client's TLS settings that trust this authority and no other."""
         return ssl.create_default_context(cafile=str(self.bundle))

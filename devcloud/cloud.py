@@ -19,6 +19,7 @@ from devcloud.dovecot import MailServer
 from devcloud.entra import Application, Entra, Tenant, User
 from devcloud.functions import FunctionsHost
 from devcloud.host import authentication
+from devcloud.smtp import SubmissionServer
 from devcloud.vault import Vault
 from ticket_engine.settings import ANONYMOUS_PATHS, MAIL_CONTAINER, POISON_QUEUES, QUEUES, TABLES
 
@@ -74,6 +75,10 @@ class DevCloud:
             "AZURE_AUTHORITY_HOST": self.entra.url,
             "MAIL_POLL_SCHEDULE": "0 */10 * * * *",
             "TOKEN_REFRESH_SCHEDULE": "0 5-59/10 * * * *",
+            "TASK_DELIVERY_SCHEDULE": "30 * * * * *",
+            # Everything is on this machine.
+            "WEBHOOK_ALLOW_PRIVATE": "true",
+            "SMTP_SERVER": self.submission.address,
             "PYTHON_THREADPOOL_THREAD_COUNT": "8",
             **self._settings,
             **self._platform(),
@@ -163,6 +168,8 @@ class DevCloud:
         self.mail = MailServer(self.folder / "dovecot", self.certificates, self._issuers(), self._mail_password)
         self._stack.callback(self.mail.stop)
         self.entra.keys.write_public_keys(self.mail.keys)
+        self.submission = SubmissionServer(self.certificates, self.entra.keys, self.mail.deliver)
+        self._stack.callback(self.submission.stop)
         self._start_host()
 
     def _start_identity(self) -> None:

@@ -21,6 +21,8 @@ from ticket_engine.operations import MailboxSetup, Overview, Probe, SetupFile, T
 from ticket_engine.settings import Settings
 from ticket_engine.store import Stores
 from ticket_engine.store.clients import Clients
+from ticket_engine.tasks.delivery import Outbox
+from ticket_engine.tasks.task import Services
 from ticket_engine.tickets import RuleTrial, TicketList, TicketWork
 
 
@@ -108,6 +110,12 @@ class Engine:
     def ticket_type_setup(self) -> TicketTypeSetup:
         """Adding, changing and removing ticket types."""
         return TicketTypeSetup(self.stores, clock=self.clock)
+
+    @cached_property
+    def outbox(self) -> Outbox:
+        """Webhook posts and notifications."""
+        services = Services(self.stores, broker=self.broker, settings=self.settings, clock=self.clock)
+        return Outbox(services)
 
     @cached_property
     def ticket_list(self) -> TicketList:

@@ -88,6 +88,24 @@ EXPIRY = Event(
     "A refresh token, client secret or certificate ends in so many days.",
     ("mailbox", "what", "days"),
 )
+DELIVERIES_QUEUED = Event(
+    "deliveries-queued",
+    logging.INFO,
+    "The delivery timer ran: so many mailboxes have webhook posts or notifications to send.",
+    ("mailboxes", "past_due"),
+)
+DELIVERED = Event(
+    "delivered",
+    logging.INFO,
+    "A mailbox's webhook posts and notifications were sent, failed for now, or were given up.",
+    ("mailbox", "done", "failed", "dead"),
+)
+DELIVERY_GIVEN_UP = Event(
+    "delivery-given-up",
+    logging.ERROR,
+    "Webhook posts or notifications of a mailbox were given up after all tries; the journal says why.",
+    ("mailbox", "dead"),
+)
 MAILBOX_CONNECTED = Event("mailbox-connected", logging.INFO, "A consent gave a mailbox its token.", ("mailbox",))
 CONSENT_FAILED = Event(
     "consent-failed", logging.WARNING, "A consent did not lead to a connection.", ("mailbox", "code", "actor")
@@ -106,6 +124,9 @@ EVENTS = (
     CREDENTIAL_REFUSED,
     CREDENTIAL_ACCEPTED,
     EXPIRY,
+    DELIVERIES_QUEUED,
+    DELIVERED,
+    DELIVERY_GIVEN_UP,
     MAILBOX_CONNECTED,
     CONSENT_FAILED,
 )

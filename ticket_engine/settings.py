@@ -26,13 +26,15 @@ TABLES = (
 MAIL_CONTAINER = "mail"
 MAIL_POLL_QUEUE = "mail-poll"
 TOKEN_REFRESH_QUEUE = "token-refresh"  # noqa: S105 - a queue's name
-QUEUES = (MAIL_POLL_QUEUE, TOKEN_REFRESH_QUEUE)
+TASK_DELIVERY_QUEUE = "task-delivery"
+QUEUES = (MAIL_POLL_QUEUE, TOKEN_REFRESH_QUEUE, TASK_DELIVERY_QUEUE)
 # Where the platform puts a message whose function failed five times.
 POISON_QUEUES = tuple(f"{name}-poison" for name in QUEUES)
 
 # What the platform's sign-in lets through: a mailbox's owner is no user of the console, and monitors have keys.
 ANONYMOUS_PATHS = ("/api/consent/*", "/api/oauth/callback", "/api/health", "/api/health/*", "/api/metrics")
 
+_LAST_PORT = 65_535
 _DURATION = re.compile(r"^(\d+)([smhd])$")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -68,6 +70,21 @@ def parse_bytes(text: str) -> int:
 def parse_schedule(text: str) -> str:
     """Read an NCRONTAB schedule: six fields, seconds first."""
     schedule.check(text)
+    return text.strip()
+
+
+def parse_switch(text: str) -> bool:
+    """Read ``true`` or ``false``."""
+    if text.strip().lower() not in {"true", "false"}:
+        raise ValueError("true or false")
+    return text.strip().lower() == "true"
+
+
+def parse_server(text: str) -> str:
+    """Read a server's name and port, ``host:port``."""
+    host, _, port = text.strip().rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) <= _LAST_PORT:
+        raise ValueError("a host and a port, such as smtp.office365.com:587")
     return text.strip()
 
 
@@ -133,6 +150,24 @@ class Settings:
         "How long one poll may run before it goes on by a new queue message",
         parse_duration,
         timedelta(minutes=5),
+    )
+    task_delivery_schedule: str = _setting(
+        "TASK_DELIVERY_SCHEDULE",
+        "When webhook posts and notifications that are due are sent (NCRONTAB, UTC)",
+        parse_schedule,
+        "30 * * * * *",
+    )
+    webhook_allow_private: bool = _setting(
+        "WEBHOOK_ALLOW_PRIVATE",
+        "Whether webhooks may post to addresses of private networks: true or false",
+        parse_switch,
+        default=False,
+    )
+    smtp_server: str = _setting(
+        "SMTP_SERVER",
+        "The server that sends notifications for the mailboxes, host:port, with STARTTLS",
+        parse_server,
+        "smtp.office365.com:587",
     )
     max_message_bytes: int = _setting(
         "MAX_MESSAGE_BYTES",

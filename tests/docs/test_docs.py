@@ -141,6 +141,7 @@ def test_every_function_is_documented_and_every_documented_one_exists() -> None:
     readme = (ROOT / "README.md").read_text()
     of_operators = {"health", "health_mailboxes", "metrics", "mail_poll_timer", "token_refresh_timer"}
     of_operators |= {"mail_poll_poison", "token_refresh_poison"}
+    of_operators |= {"task_delivery_timer", "task_delivery_poison"}
     assert exist - of_operators <= set(re.findall(r"\w+", readme))
 
 
@@ -165,7 +166,15 @@ def test_only_what_the_app_imports_is_published() -> None:
     ignored = (ROOT / ".funcignore").read_text().split()
     for folder in ("devcloud/", "tests/", "infra/", "docs/", "script/", "bench/"):
         assert folder in ignored
-    for folder in ("ticket_engine", "oauth_callback", "token_refresh", "mail_poll", "console", "host.json"):
+    for folder in (
+        "ticket_engine",
+        "oauth_callback",
+        "token_refresh",
+        "mail_poll",
+        "task_delivery",
+        "console",
+        "host.json",
+    ):
         assert folder not in {each.rstrip("/") for each in ignored}
 
 

@@ -61,6 +61,9 @@ EXPECTED: dict[str, list[dict[str, Any]]] = {
     "mail_poll_poison": [queue("IN", "queueTrigger", "message", "mail-poll-poison")],
     "token_refresh_poison": [queue("IN", "queueTrigger", "message", "token-refresh-poison")],
     "token_refresh_timer": [queue("OUT", "queue", "mailboxes", "token-refresh"), timer("%TOKEN_REFRESH_SCHEDULE%")],
+    "task_delivery_timer": [queue("OUT", "queue", "mailboxes", "task-delivery"), timer("%TASK_DELIVERY_SCHEDULE%")],
+    "task_delivery_poison": [queue("IN", "queueTrigger", "message", "task-delivery-poison")],
+    "task_delivery_mailbox": [queue("IN", "queueTrigger", "message", "task-delivery")],
     "token_refresh_mailbox": [queue("IN", "queueTrigger", "message", "token-refresh")],
 }
 
@@ -231,8 +234,9 @@ def test_a_message_that_was_given_up_is_recorded_at_its_mailbox_and_seen_by_heal
     given_up = json.dumps({"mailbox": desk.id})
     worker.invoke(functions["mail_poll_poison"], queue_call(given_up), "10")
     worker.invoke(functions["token_refresh_poison"], queue_call(given_up), "11")
-    events = [entry.code for entry in desk.engine.stores.journal.newest(desk.id, 2)]
-    assert events == ["rotation-poisoned", "poll-poisoned"]
+    worker.invoke(functions["task_delivery_poison"], queue_call(given_up), "13")
+    events = [entry.code for entry in desk.engine.stores.journal.newest(desk.id, 3)]
+    assert events == ["delivery-poisoned", "rotation-poisoned", "poll-poisoned"]
     (health,) = [each for each in desk.engine.health.mailboxes() if each.mailbox_id == desk.id]
     assert (health.ok, health.actor) == (False, "operator")
     desk.poll()

@@ -85,6 +85,9 @@ class Committer:
             plan = self._planner.plan(incoming, name)
             # The index names a ticket before it is there: killed in between, it lists one too many, never one less.
             self._stores.segments.add(plan.segment_key, plan.segment)
+            if any(each.errands for each in plan.conversations):
+                # Told before they are there: killed in between, somebody looks for nothing, and nothing is forgotten.
+                self._stores.states.tasks_wait(self._mailbox.id, self._clock())
             for ticket in plan.reopened:
                 self._list_anew(ticket)
             incoming = plan.deferred

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ticket_engine.intake.route import Router
 from ticket_engine.records import (
+    Errand,
     EventKind,
     Listed,
     MailClass,
@@ -25,7 +26,7 @@ from ticket_engine.records import (
 )
 from ticket_engine.store.tickets import Conversation
 from ticket_engine.store.transactions import MAX_TRANSACTION_BYTES, MAX_TRANSACTION_ENTITIES
-from ticket_engine.tasks import TASKS
+from ticket_engine.tasks import task_of
 
 if TYPE_CHECKING:
     from ticket_engine.clock import Clock
@@ -65,6 +66,7 @@ class Planner:
         self._mailbox_id = mailbox_id
         self._threads = threads
         self._router = Router(ticket_types)
+        self._types = {each.id: each for each in ticket_types}
         self._clock = clock
         self._last_id_at = datetime.fromtimestamp(0, UTC)
 
@@ -108,17 +110,19 @@ class Planner:
         first = incoming[thread.keys[0]].parsed
         if thread.ticket is None:
             ticket_type = self._router.route(first).ticket_type
-            opened = TASKS[ticket_type.task](new_id, ticket_type, first, created_at(new_id))
+            opened = task_of(ticket_type.task).open_ticket(new_id, ticket_type, first, created_at(new_id))
             unparsed = first.kind is MessageKind.UNPARSED
             ticket, etag = replace(opened, messages=0, unparsed=unparsed, segment=segment), None
         else:
             ticket, etag = thread.ticket.record, thread.ticket.etag
+            ticket_type = self._types.get(ticket.ticket_type, self._router.rest)
         merged = tuple((_ended(each.record, ticket.id, now), each.etag) for each in thread.merged)
         events = [*_merges(ticket.id, merged, now)]
         ticket = replace(ticket, merged=(*ticket.merged, *(each.id for each, _ in merged)))
         # One place is the ticket's, one that of the event of a reopening.
         room = MAX_TRANSACTION_ENTITIES - 1 - len(merged) - len(events) - (0 if etag is None else 1)
-        keys = thread.keys[:room]
+        task = task_of(ticket_type.task)
+        keys = thread.keys[: room // 2 if task.delivers else room]
         if etag is not None:
             ticket = replace(ticket, updated_at=now)
             if _reopens(ticket, [incoming[key].parsed for key in keys]):
@@ -128,7 +132,12 @@ class Planner:
                 )
                 ticket = replace(ticket, state=TicketState.OPEN)
         messages = tuple(_message(key, incoming[key], ticket.id, now, archive, segment) for key in keys)
-        return Conversation(ticket.with_messages(keys), etag, messages, merged, tuple(events))
+        errands = tuple(
+            Errand(ticket.id, key, ticket_type.id, created_at=now, due_at=now)
+            for key in keys
+            if task.wants(ticket_type, incoming[key].parsed)
+        )
+        return Conversation(ticket.with_messages(keys), etag, messages, merged, tuple(events), errands)
 
     def _new_id(self) -> str:
         self._last_id_at = max(self._clock(), self._last_id_at + _MILLISECOND)

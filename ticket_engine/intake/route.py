@@ -28,13 +28,14 @@ class Router:
     """Routes the mails of one mailbox.
 
     The types with rules are asked in the order of their priority, the smallest number first, then by id. The first
-    type without rules takes the rest; where every type has rules, the last one takes it, because no mail is left out.
+    type without rules takes the rest (``rest``); where every type has rules, the last one takes it, because no mail is
+    left out.
     """
 
     def __init__(self, ticket_types: Sequence[TicketType]) -> None:
         ordered = sorted(ticket_types, key=lambda each: (each.priority, each.id))
         self._with_rules = [each for each in ordered if each.rules]
-        self._rest = next((each for each in ordered if not each.rules), ordered[-1])
+        self.rest = next((each for each in ordered if not each.rules), ordered[-1])
         self._late: Counter[MatchRule] = Counter()
 
     def route(self, mail: Parsed) -> Route:
@@ -43,7 +44,7 @@ class Router:
             matched = tuple(rule for rule in ticket_type.rules if self._matches(rule, mail))
             if matched and (ticket_type.rules_match == "any" or len(matched) == len(ticket_type.rules)):
                 return Route(ticket_type, matched)
-        return Route(self._rest)
+        return Route(self.rest)
 
     @property
     def late(self) -> tuple[MatchRule, ...]:

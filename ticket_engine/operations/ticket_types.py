@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ticket_engine.errors import Actor, ConflictError, Reaction
 from ticket_engine.operations.changes import Edited, changed, changes
 from ticket_engine.records import JournalEntry, RecordError, TicketType
+from ticket_engine.tasks.webhook import new_secret
 
 if TYPE_CHECKING:
     from ticket_engine.clock import Clock
@@ -88,6 +89,20 @@ class TicketTypeSetup:
         sentence = f"Ticket type {ticket_type_id} was removed; its tickets stay."
         self._journal(ticket_type.mailbox, "ticket-type-removed", sentence, by)
         return Edited(ticket_type, stored.etag, (), self._without_types(ticket_type.mailbox))
+
+    def new_webhook_secret(self, ticket_type_id: str, *, by: str) -> str:
+        """Make the secret that signs a ticket type's webhook posts; it is shown this once, and the old one ends.
+
+        Raises:
+            TicketTypeNotFoundError: there is no such ticket type.
+            VaultUnavailableError: Key Vault did not take it.
+        """
+        ticket_type = self._stores.ticket_types.stored(ticket_type_id).record
+        secret = new_secret()
+        self._stores.vault.store_webhook_secret(ticket_type_id, secret)
+        sentence = f"Ticket type {ticket_type_id} got a new signing secret for its webhook."
+        self._journal(ticket_type.mailbox, "webhook-secret-made", sentence, by)
+        return secret
 
     def _without_types(self, mailbox_id: str) -> tuple[str, ...]:
         found = self._stores.ticket_types.of(mailbox_id)

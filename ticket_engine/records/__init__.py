@@ -1,5 +1,6 @@
 """Everything that is stored in tables: what operators set up, what the machine remembers, and tickets."""
 
+from ticket_engine.records.errand import Errand, TaskState
 from ticket_engine.records.rules import MatchRule, RuleError, RuleField, RuleMatch
 from ticket_engine.records.segment import Listed, Segment
 from ticket_engine.records.setup import (
@@ -50,6 +51,7 @@ __all__ = [
     "ConsentFlow",
     "CredentialKind",
     "CredentialState",
+    "Errand",
     "EventKind",
     "ExpiryNotice",
     "Failure",
@@ -69,6 +71,7 @@ __all__ = [
     "RuleMatch",
     "Segment",
     "Task",
+    "TaskState",
     "Ticket",
     "TicketEvent",
     "TicketState",

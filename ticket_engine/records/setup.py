@@ -110,6 +110,16 @@ def _redirect_url(value: str) -> str:
     return value.strip()
 
 
+def _webhook_url(value: str) -> str:
+    url = value.strip()
+    parts = urlsplit(url)
+    if url and (not (url.isascii() and url.isprintable()) or " " in url):
+        raise ValueError("not one word")
+    if url and (parts.scheme != "https" or not parts.hostname or "@" in parts.netloc or parts.fragment):
+        raise ValueError("not https")
+    return url
+
+
 def _tenant(value: str) -> str:
     if value != ANY_TENANT and not _GUID.match(value) and not _DOMAIN.match(value):
         raise ValueError("no tenant")
@@ -272,6 +282,11 @@ class Mailbox(_Record):
         """The account that must sign in at the consent: the mailbox's own, or a shared mailbox's delegate."""
         return self.delegate or self.username
 
+    @property
+    def app_url(self) -> str:
+        """Where the app's functions answer, without a slash at the end: ``https://<app>/api``."""
+        return self.redirect_url.removesuffix(f"/{CALLBACK_ROUTE}")
+
     def consent_url(self, invite: str) -> str:
         """The link that the mailbox's owner follows; it sits beside the redirect URL."""
         base = self.redirect_url.removesuffix(CALLBACK_ROUTE)
@@ -279,9 +294,11 @@ class Mailbox(_Record):
 
 
 class Task(StrEnum):
-    """What a ticket type does with each new message."""
+    """What a ticket type does with its mail; each member has a module of its name in ``ticket_engine/tasks``."""
 
     SIMPLE_STORAGE = "Simple Storage"
+    WEBHOOK = "Webhook"
+    NOTIFY = "Notify"
 
 
 class TicketType(_Record):
@@ -292,7 +309,7 @@ class TicketType(_Record):
     """
 
     id: Identifier = _accepts(ID_ACCEPTS)
-    task: Task = _accepts("'Simple Storage'", default=Task.SIMPLE_STORAGE)
+    task: Task = _accepts("'Simple Storage', 'Webhook' or 'Notify'", default=Task.SIMPLE_STORAGE)
     name: Line = _accepts("a name of one line, at most 200 characters")
     mailbox: Identifier = _accepts("the id of a mailbox")
     admin_email: Address = _accepts("the mail address of the person who looks after these tickets")
@@ -301,6 +318,19 @@ class TicketType(_Record):
     priority: Annotated[int, Field(ge=1, le=1000)] = _accepts(
         "a number from 1, which is asked first, to 1000", default=100
     )
+
+    webhook_url: Annotated[str, Field(max_length=500), AfterValidator(_webhook_url)] = _accepts(
+        "the https address that takes the posts of the task Webhook, without a user name", default=""
+    )
+    notify_per_hour: Annotated[int, Field(ge=1, le=1000)] = _accepts(
+        "the most notifications an hour of the task Notify, from 1 to 1000", default=20
+    )
+
+    @model_validator(mode="after")
+    def _has_what_its_task_needs(self) -> Self:
+        if self.task is Task.WEBHOOK and not self.webhook_url:
+            raise ValueError("webhook_url is missing; the task Webhook takes the https address to post to")
+        return self
 
     @field_serializer("rules")
     def _rules_as_lines(self, rules: tuple[MatchRule, ...]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ticket_engine.store.blobs import MailArchive
 from ticket_engine.store.clients import Clients
+from ticket_engine.store.errands import ErrandTable
 from ticket_engine.store.quarantine import QuarantineTable
 from ticket_engine.store.segments import SegmentTable
 from ticket_engine.store.tables import (
@@ -27,6 +28,7 @@ class Stores:
         self.states = StateTable(clients)
         self.quarantine = QuarantineTable(clients)
         self.tickets = TicketTable(clients)
+        self.errands = ErrandTable(clients)
         self.segments = SegmentTable(clients)
         self.flows = ConsentFlowTable(clients)
         self.credentials = CredentialTable(clients)

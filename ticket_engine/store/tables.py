@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
@@ -14,6 +15,7 @@ from ticket_engine.records import (
     JournalEntry,
     Mailbox,
     PollState,
+    TaskState,
     TicketType,
     TokenState,
 )
@@ -28,6 +30,7 @@ _TICKET_TYPE = "ticket-type"
 _FLOW = "flow"
 _TOKEN = "token"  # noqa: S105 - a row's key
 _POLL = "poll"
+_TASKS = "tasks"
 # Row keys that count down sort newest first; this many microseconds reach the year 5138.
 _COUNTDOWN = 10**17
 
@@ -167,9 +170,54 @@ class StateTable:
         """Replace the polls' state as it was read; raises ConflictError when it has changed."""
         return self._rows.replace(state, mailbox_id, _POLL, etag)
 
+    def tasks(self, mailbox_id: str) -> TaskState:
+        """A mailbox's errands at a glance."""
+        return self._tasks(mailbox_id)[0]
+
+    def tasks_due(self, now: datetime) -> list[str]:
+        """The mailboxes that have an errand to do by now."""
+        found = self._rows.query("RowKey eq @r and due_at le @t", {"r": _TASKS, "t": now}, select=["PartitionKey"])
+        return [str(each["PartitionKey"]) for each in found]
+
+    def tasks_wait(self, mailbox_id: str, due_at: datetime) -> None:
+        """Say that a mailbox has an errand to do from this moment on."""
+        self._update_tasks(
+            mailbox_id, lambda state: replace(state, due_at=min(state.due_at or due_at, due_at), told=state.told + 1)
+        )
+
+    def tasks_done(self, mailbox_id: str, told: int, due_at: datetime | None) -> None:
+        """Say when the next errand is due, unless new ones were told of since ``told`` was read."""
+        self._update_tasks(mailbox_id, lambda state: replace(state, due_at=due_at) if state.told == told else state)
+
+    def count_notification(self, mailbox_id: str, now: datetime, limit: int) -> int | None:
+        """Count one more notification; which of this hour's it is, or None when there were ``limit`` already."""
+        hour = now.replace(minute=0, second=0, microsecond=0)
+
+        def count(state: TaskState) -> TaskState:
+            notified = state.notified if state.hour == hour else 0
+            return replace(state, hour=hour, notified=notified + 1)
+
+        number = self._update_tasks(mailbox_id, count).notified
+        return number if number <= limit else None
+
+    def _update_tasks(self, mailbox_id: str, change: Callable[[TaskState], TaskState]) -> TaskState:
+        while True:
+            state, etag = self._tasks(mailbox_id)
+            changed = change(state)
+            if changed == state:
+                return state
+            try:
+                self._rows.replace(changed, mailbox_id, _TASKS, etag)
+            except ConflictError:
+                continue
+            return changed
+
+    def _tasks(self, mailbox_id: str) -> tuple[TaskState, str | None]:
+        return _or_default(self._rows.get(TaskState, mailbox_id, _TASKS), TaskState())
+
     def delete(self, mailbox_id: str) -> None:
         """Forget all that is remembered of a mailbox: its connection, its invite, its polls and its checkpoint."""
-        for row in (_TOKEN, _POLL):
+        for row in (_TOKEN, _POLL, _TASKS):
             self._rows.delete(mailbox_id, row)
 
     def update_poll(self, mailbox_id: str, change: Callable[[PollState], PollState]) -> PollState:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
-from ticket_engine.records import Message, Ticket, TicketEvent
+from ticket_engine.records import Errand, Message, Ticket, TicketEvent
 from ticket_engine.store.entities import from_entity, to_entity
+from ticket_engine.store.errands import errand_row
 from ticket_engine.store.rows import Rows, Stored
 from ticket_engine.store.transactions import Operation, create, replace
 
@@ -30,7 +31,7 @@ class Conversation:
     """A ticket with what is new of it, to be committed together.
 
     ``etag`` is the ticket's as it was read, or None for a ticket that is new. ``merged`` are tickets that end in this
-    one, each with its ETag; ``events`` are lines of its history.
+    one, each with its ETag; ``events`` are lines of its history, ``errands`` what a task is to do with the messages.
     """
 
     ticket: Ticket
@@ -38,11 +39,12 @@ class Conversation:
     messages: tuple[Message, ...] = ()
     merged: tuple[tuple[Ticket, str], ...] = ()
     events: tuple[TicketEvent, ...] = ()
+    errands: tuple[Errand, ...] = ()
 
     @property
     def rows(self) -> int:
         """How many entities of a transaction it takes."""
-        return 1 + len(self.messages) + len(self.merged) + len(self.events)
+        return 1 + len(self.messages) + len(self.merged) + len(self.events) + len(self.errands)
 
 
 class TicketTable:
@@ -65,6 +67,7 @@ class TicketTable:
                 operations.append(_update(mailbox_id, each.ticket, each.etag))
             operations += [_update(mailbox_id, ticket, etag) for ticket, etag in each.merged]
             operations += [create(to_entity(message, mailbox_id, message.key)) for message in each.messages]
+            operations += [create(to_entity(errand, mailbox_id, errand_row(errand))) for errand in each.errands]
             operations += [create(to_entity(event, mailbox_id, _event_key(event))) for event in each.events]
         self._rows.transact(operations)
 

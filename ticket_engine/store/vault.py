@@ -46,6 +46,14 @@ class SecretVault:
         """Write a new version of the client secret, with its end date where it is known."""
         return self._set(f"{mailbox_id}--client-secret", secret, expires_at)
 
+    def webhook_secret(self, ticket_type_id: str) -> StoredSecret | None:
+        """The secret that signs a ticket type's webhook posts, or None when there is none."""
+        return self._get(f"{ticket_type_id}--webhook-secret")
+
+    def store_webhook_secret(self, ticket_type_id: str, secret: str) -> StoredSecret:
+        """Write a new version of a ticket type's signing secret."""
+        return self._set(f"{ticket_type_id}--webhook-secret", secret, None)
+
     def delete(self, mailbox_id: str) -> list[str]:
         """Delete a mailbox's secrets and return the names of those that there were.
 

@@ -1,16 +1,20 @@
-"""What a ticket type does with a new conversation: one module a task, one line here."""
+"""What a ticket type does with its mail: one module a task, named like its member of ``Task``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
+from functools import cache
+from importlib import import_module
 
-from ticket_engine.mime import Parsed
-from ticket_engine.records import Task, Ticket, TicketType
-from ticket_engine.tasks import simple_storage
+from ticket_engine.records import Task
+from ticket_engine.tasks.task import DeliveryError, TicketTask
 
-OpenTicket = Callable[[str, TicketType, Parsed, datetime], Ticket]
+__all__ = ["DeliveryError", "TicketTask", "task_of"]
 
-TASKS: dict[Task, OpenTicket] = {
-    Task.SIMPLE_STORAGE: simple_storage.open_ticket,
-}
+
+@cache
+def task_of(task: Task) -> TicketTask:
+    """The task of this name: ``TASK`` in ``ticket_engine/tasks/<member's name in lower case>.py``."""
+    found = import_module(f"ticket_engine.tasks.{task.name.lower()}").TASK
+    if not isinstance(found, TicketTask):
+        raise TypeError(f"ticket_engine/tasks/{task.name.lower()}.py has no TASK that is a TicketTask")
+    return found
