@@ -67,11 +67,24 @@ class Health:
         """Every mailbox; paused ones are ok."""
         now = self._clock()
         tokens, polls = self._stores.states.all_tokens(), self._stores.states.all_polls()
-        return [self.judge(each, tokens.get(each.id), polls.get(each.id), now) for each in self._stores.mailboxes.all()]
+        table = self._stores.mailboxes
+        judged = [self.judge(each, tokens.get(each.id), polls.get(each.id), now) for each in table.all()]
+        return [*judged, *(_unreadable(mailbox_id, fields) for mailbox_id, fields in table.unreadable().items())]
 
     def judge(self, mailbox: Mailbox, token: TokenState | None, poll: PollState | None, now: datetime) -> MailboxHealth:
         """One mailbox's health from its records."""
         return judge(mailbox, token, poll, now, self._schedule)
+
+
+def _unreadable(mailbox_id: str, fields: str) -> MailboxHealth:
+    return MailboxHealth(
+        mailbox_id,
+        ok=False,
+        actor=Actor.OPERATOR,
+        code="mailbox-unreadable",
+        sentence=f"The stored record is not acceptable ({fields}), so the mailbox is not polled: put the row in the "
+        "table Mailboxes right, or delete it and add the mailbox again.",
+    )
 
 
 def overall(mailboxes: Iterable[MailboxHealth]) -> Status:

@@ -11,7 +11,7 @@ from devcloud.samples import samples
 from ticket_engine.engine import Engine
 from ticket_engine.errors import Actor
 from ticket_engine.intake import ingest as ingest_module
-from ticket_engine.records import MessageKind, TicketState, days
+from ticket_engine.records import Mailbox, MessageKind, TicketState, days
 from ticket_engine.store.segments import Shelf
 from ticket_engine.store.transactions import TransactionConflictError
 
@@ -27,6 +27,27 @@ def listed(desk: Any) -> list[str]:
     """The ids of the mailbox's tickets in the index."""
     found = [dict(desk.engine.stores.segments.read(shelf, mailbox=desk.id)).values() for shelf in Shelf]
     return sorted(ticket.id for segments in found for segment in segments for ticket in segment.listed())
+
+
+def test_a_mailboxs_row_that_can_not_be_read_stops_no_other_and_shows_in_health(new_desk: Any) -> None:
+    broken = new_desk()
+    desk = new_desk(broken.application)
+    for each in (broken, desk):
+        each.connect()
+    table, sound = desk.engine.stores.mailboxes, broken.mailbox
+    table._rows.put(Mailbox.model_construct(**{**dict(sound), "port": 70_000, "host": "?"}), "mailbox", broken.id)
+    try:
+        assert [each.id for each in table.all() if each.id in (broken.id, desk.id)] == [desk.id]
+        assert desk.id in desk.engine.poller.due()
+        assert broken.id not in desk.engine.poller.due()
+        desk.engine.broker.rotations_due()
+        health = {each.mailbox_id: each for each in desk.engine.health.mailboxes()}
+        assert health[desk.id].ok
+        assert (health[broken.id].ok, health[broken.id].actor) == (False, "operator")
+        assert "(host, port)" in health[broken.id].sentence
+    finally:
+        table.put(sound)
+    assert table.unreadable() == {}
 
 
 def test_each_new_mail_becomes_a_ticket_by_the_ticket_type(desk: Any, mail: Mail) -> None:

@@ -8,6 +8,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
+from pydantic import ValidationError
+
 from ticket_engine.errors import Actor, ConflictError, MailboxNotFoundError, Reaction, TicketTypeNotFoundError
 from ticket_engine.records import (
     ConsentFlow,
@@ -69,8 +71,25 @@ class MailboxTable:
         return found
 
     def all(self) -> list[Mailbox]:
-        """Every mailbox, by id."""
-        return self._rows.partition(Mailbox, _MAILBOX)
+        """Every mailbox, by id, but for those that can't be read: one of them must not stop the others."""
+        return [each for each in self._read().values() if isinstance(each, Mailbox)]
+
+    def unreadable(self) -> dict[str, str]:
+        """The rows that are no mailbox any more, by id, and their fields that are not acceptable.
+
+        They were changed in another way than through this package, or before a rule became stricter.
+        """
+        return {mailbox_id: each for mailbox_id, each in self._read().items() if isinstance(each, str)}
+
+    def _read(self) -> dict[str, Mailbox | str]:
+        found: dict[str, Mailbox | str] = {}
+        for entity in self._rows.query("PartitionKey eq @p", {"p": _MAILBOX}):
+            try:
+                found[entity["RowKey"]] = from_entity(Mailbox, entity)
+            except ValidationError as error:
+                fields = {str(each["loc"][0]) if each["loc"] else "fields" for each in error.errors()}
+                found[entity["RowKey"]] = ", ".join(sorted(fields))
+        return found
 
     def add(self, mailbox: Mailbox) -> None:
         """Store a new mailbox; raises ConflictError when its id is taken."""
