@@ -207,6 +207,13 @@ def plain_server() -> Iterator[int]:
 
 
 @pytest.fixture
+def silent_server() -> Iterator[int]:
+    """The port of a server that takes connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+@pytest.fixture
 def password_server(cloud: DevCloud) -> Iterator[int]:
     """The port of a POP3 server with TLS that takes passwords only."""
 

@@ -7,11 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
 from devcloud.cloud import DevCloud
+from reference.commands import every
 from ticket_engine.cli.app import app
+from ticket_engine.cli.base import Group
 from ticket_engine.cli.session import name_in, read_env_file
 from ticket_engine.settings import SettingError
 
@@ -52,6 +55,13 @@ def test_help_starts_in_a_moment_because_commands_load_when_they_run() -> None:
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "Commands:" in done.stdout
     assert not {"pydantic", "rich", "azure.core", "msal", "ticket_engine.records", "yaml"} & loaded
+
+
+@pytest.mark.parametrize(("path", "command"), [each for each in every() if not isinstance(each[1], Group)])
+def test_every_command_speaks_json(path: str, command: click.Command) -> None:
+    options = {option for parameter in command.params for option in parameter.opts}
+    # The script for a shell is what it is.
+    assert ("--json" in options) == (path != "ticket-engine completion")
 
 
 def test_a_mailbox_is_shown_to_programs_without_the_machines_own(desk: Any, run: Run) -> None:

@@ -353,3 +353,49 @@ def test_the_test_names_a_mailbox_that_refuses_the_login(desk: Any, cloud: DevCl
         cloud.mail.trust(cloud._issuers())
     assert (step.name, step.actor, step.code) == ("login", Actor.TENANT_ADMIN, "login-refused")
     assert "switch POP3 on" in step.sentence
+
+
+def test_the_test_of_a_mailbox_that_is_read_over_imap_walks_every_step_too(desk: Any, cloud: DevCloud) -> None:
+    desk.change(type="IMAP - OAuth", port=cloud.mail.imap_port)
+    assert [each.outcome for each in probe(desk)] == [Outcome.OK] * len(STEPS)
+    desk.change(port=cloud.mail.pop3_port)
+    step = failed(probe(desk))
+    assert (step.name, step.code) == ("capability", "mail-other-protocol")
+    assert "does not speak IMAP" in step.sentence
+
+
+def test_the_test_names_a_server_that_never_answers(
+    desk: Any, silent_server: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ticket_engine.operations.probe._TIMEOUT", 0.3)
+    desk.change(port=silent_server)
+    step = failed(probe(desk))
+    assert (step.name, step.code) == ("tls", "mail-timeout")
+    assert "firewall" in step.sentence
+
+
+def test_the_test_names_a_network_that_does_not_lead_there(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(*_: Any, **__: Any) -> Any:
+        raise OSError(113, "No route to host")
+
+    monkeypatch.setattr("socket.create_connection", unreachable)
+    step = failed(probe(desk))
+    assert (step.name, step.code) == ("tls", "mail-unreachable")
+    assert "No route to host" in step.sentence
+
+
+def test_the_test_names_a_client_secret_that_is_missing_or_wrong(new_desk: Desks, cloud: DevCloud) -> None:
+    desk = new_desk()
+    desk.connect()
+    desk.engine.mailbox_setup.set_secret(desk.id, "not~the~right~one", ends_at=None, by=ADA)
+    step = failed(probe(desk, Engine(desk.engine.settings, cloud.clock)))
+    assert (step.name, step.actor, step.code) == ("token", Actor.OPERATOR, "AADSTS7000215")
+    desk.engine.stores.vault._clients.secrets.begin_delete_secret(f"{desk.id}--client-secret").wait()
+    step = failed(probe(desk, Engine(desk.engine.settings, cloud.clock)))
+    assert (step.name, step.code) == ("token", "client-secret-missing")
+
+
+def test_the_test_says_that_a_long_token_is_trouble_with_pop3(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ticket_engine.operations.probe._LONG_TOKEN", 100)
+    (token,) = [each for each in probe(desk) if each.name == "token"]
+    assert "has refused POP3 logins with such long ones" in token.sentence

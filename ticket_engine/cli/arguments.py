@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
-
-_DAYS = {"d": 1, "m": 30}
 
 
 def _completes(kind: str) -> Any:
@@ -50,10 +49,19 @@ class Day(click.ParamType[datetime]):
 
 
 def _day(text: str) -> datetime | None:
-    number, unit = text[:-1], text[-1:]
-    if number.isdigit() and unit in _DAYS and len(number) < len("10000"):
-        return datetime.now(UTC).replace(microsecond=0) + timedelta(days=int(number) * _DAYS[unit])
+    now, number, unit = datetime.now(UTC), text[:-1], text[-1:]
+    if number.isdigit() and len(number) < len("10000"):
+        if unit == "d":
+            return _end_of(now + timedelta(days=int(number)))
+        if unit == "m":
+            years, month = divmod(now.month - 1 + int(number), 12)
+            last = monthrange(now.year + years, month + 1)[1]
+            return _end_of(now.replace(year=now.year + years, month=month + 1, day=min(now.day, last)))
     for form in ("%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y"):
         with suppress(ValueError):
-            return datetime.strptime(text, form).replace(hour=23, minute=59, second=59, tzinfo=UTC)
+            return _end_of(datetime.strptime(text, form).replace(tzinfo=UTC))
     return None
+
+
+def _end_of(day: datetime) -> datetime:
+    return day.replace(hour=23, minute=59, second=59, microsecond=0)

@@ -70,10 +70,10 @@ def add(
         link = {"consent_url": invite.url, "consent_url_expires_at": invite.expires_at} if invite else {}
         session.out.json({"mailbox": added, "client_secret_stored": secret, **link})
         return
+    if not secret and added.credential is CredentialKind.CLIENT_SECRET:
+        session.out.next_step(f"ticket-engine mailbox set-secret {added.id}; without it the consent can't work")
     if invite is not None:
         connecting.show_invite(session, invite, qr=qr)
-    if not secret and added.credential is CredentialKind.CLIENT_SECRET:
-        session.out.next_step(f"ticket-engine mailbox set-secret {added.id}")
     session.out.next_step(f"ticket-engine ticket-type add --mailbox {added.id}, so that its mail becomes tickets")
 
 

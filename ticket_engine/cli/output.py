@@ -136,7 +136,7 @@ def ago(lag: timedelta | None) -> str:
 
 def moment(at: datetime | None) -> str:
     """A time in the reader's zone, to the minute."""
-    return "" if at is None else f"{at.astimezone():%Y-%m-%d %H:%M}"
+    return "" if at is None else f"{at.astimezone():%Y-%m-%d %H:%M %Z}"
 
 
 def day(at: datetime | None) -> str:

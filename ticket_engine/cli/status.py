@@ -30,10 +30,8 @@ def status(session: Session, watch: bool, every: int) -> int:
     if not watch:
         return _look(session)
     while True:
-        if not session.out.as_json:
-            click.clear()
         try:
-            _look(session)
+            _look(session, clear=not session.out.as_json)
         except Exception as error:
             from ticket_engine.cli.failures import explain
 
@@ -66,8 +64,11 @@ def journal(session: Session, mailbox_id: str, count: int) -> None:
         session.out.note("Nothing has happened yet.")
 
 
-def _look(session: Session) -> int:
+def _look(session: Session, *, clear: bool = False) -> int:
     views = session.engine.overview.all()
+    if clear:
+        # Only now, so that the screen is never empty while storage answers.
+        click.clear()
     needy = [each for each in views if not each.health.ok]
     warned = [each for each in views if each.health.warnings]
     if session.out.as_json:

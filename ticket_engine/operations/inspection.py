@@ -181,7 +181,7 @@ class Inspection:
         needy = [each.mailbox_id for each in health if not each.ok]
         if needy:
             named = ", ".join(needy[:5]) + (" and others" if len(needy) > len(needy[:5]) else "")
-            said = f"{len(needy)} of {len(health)} need a person ({named}): see ticket-engine status."
+            said = f"{len(needy)} of {len(health)} don't work ({named}): see ticket-engine status."
             yield Check("mailboxes", Verdict.WARNING, said)
             return
         yield Check("mailboxes", Verdict.OK, f"{len(health)}, all well.")

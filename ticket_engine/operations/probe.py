@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from ticket_engine.errors import Actor, Reaction, TicketEngineError
-from ticket_engine.mail import answers
+from ticket_engine.mail import answers, tls
 from ticket_engine.records import MailboxType
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ class _Walk:
         try:
             with (
                 socket.create_connection((host, port), timeout=_TIMEOUT) as raw,
-                ssl.create_default_context().wrap_socket(raw, server_hostname=host) as secured,
+                tls.context().wrap_socket(raw, server_hostname=host) as secured,
             ):
                 version, certificate = secured.version(), secured.getpeercert() or {}
         except ssl.SSLCertVerificationError as error:
@@ -216,7 +216,7 @@ def _failed(code: str, sentence: str) -> TicketEngineError:
 def _pop3_mechanisms(mailbox: Mailbox) -> list[str]:
     import poplib
 
-    server = poplib.POP3_SSL(mailbox.host, mailbox.port, timeout=_TIMEOUT, context=ssl.create_default_context())
+    server = poplib.POP3_SSL(mailbox.host, mailbox.port, timeout=_TIMEOUT, context=tls.context())
     try:
         mechanisms = server.capa().get("SASL", [])
         server.quit()
@@ -228,6 +228,6 @@ def _pop3_mechanisms(mailbox: Mailbox) -> list[str]:
 def _imap(mailbox: Mailbox) -> list[str]:
     import imaplib
 
-    server = imaplib.IMAP4_SSL(mailbox.host, mailbox.port, ssl_context=ssl.create_default_context(), timeout=_TIMEOUT)
+    server = imaplib.IMAP4_SSL(mailbox.host, mailbox.port, ssl_context=tls.context(), timeout=_TIMEOUT)
     with server:
         return [each.upper().removeprefix("AUTH=") for each in server.capabilities]
