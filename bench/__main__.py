@@ -15,10 +15,11 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import backlog, fleet, single
+from bench import console as console_pages
 from bench.peers import missing
 from bench.site import Site
 
-_PARTS = ("start", "single", "backlog", "fleet")
+_PARTS = ("start", "single", "backlog", "fleet", "console")
 _PROTOCOLS = ("POP3", "IMAP")
 _FIRST_LINE = "The whole process of each program, from start to end; the median of {runs} runs."
 
@@ -47,6 +48,8 @@ def _run(options: argparse.Namespace, console: Console) -> dict[str, Any]:
             result["backlog"] = [asdict(each) for each in backlog.measure(site, options.mails, options.runs, say)]
         if "fleet" in wanted:
             result["fleet"] = fleet.measure(site, options.mailboxes, say)
+        if "console" in wanted:
+            result["console"] = console_pages.measure(site, options.mailboxes, options.tickets, say)
     return result
 
 
@@ -64,7 +67,7 @@ def table(result: dict[str, Any]) -> Table:
 
 def notes(result: dict[str, Any]) -> list[str]:
     """What our figures say beside the limits, a line each."""
-    return [*_of_the_process(result), *_of_the_backlog(result), *_of_the_fleet(result)]
+    return [*_of_the_process(result), *_of_the_backlog(result), *_of_the_fleet(result), *_of_the_console(result)]
 
 
 def _of_the_process(result: dict[str, Any]) -> list[str]:
@@ -110,12 +113,24 @@ def _of_the_fleet(result: dict[str, Any]) -> list[str]:
     return [line]
 
 
+def _of_the_console(result: dict[str, Any]) -> list[str]:
+    limits = f"limits {console_pages.LIMIT_MS} ms and {console_pages.LIMIT_BYTES // 1024} KB"
+    return [
+        f"Console, {each['page']}: median {each['median_ms']:.0f} ms, 95th percentile {each['p95_ms']:.0f} ms, "
+        f"{each['bytes'] / 1024:.0f} KB ({limits})."
+        for each in result.get("console", ())
+    ]
+
+
 def main() -> int:
     """Measure; 1 when a program that the figures stand beside is missing."""
     parser = argparse.ArgumentParser(prog="script/bench", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument("--mails", type=int, default=10_000, help="how many mails the backlog holds")
-    parser.add_argument("--mailboxes", type=int, default=1_000, help="how many mailboxes the fleet has")
+    parser.add_argument(
+        "--mailboxes", type=int, default=1_000, help="how many mailboxes the fleet and the console have"
+    )
+    parser.add_argument("--tickets", type=int, default=100_000, help="how many tickets the console shows")
     parser.add_argument("--only", action="append", choices=_PARTS, help="measure this part; may be given again")
     parser.add_argument("--runs", type=int, default=3, help="how often each is measured; the median counts")
     options = parser.parse_args()

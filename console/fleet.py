@@ -5,11 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ticket_engine.errors import TicketEngineError
+from ticket_engine.errors import MailboxNotFoundError, TicketEngineError
+from ticket_engine.records import days
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,8 +26,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger("console")
 
 # A page may show what is this old while a newer reading is on its way, and nothing that is older than the second.
-FRESH_SECONDS = 5.0
-STALE_SECONDS = 60.0
+# A thousand mailboxes take a second of CPU to read, which pages that are asked for meanwhile feel.
+FRESH_SECONDS = 30.0
+STALE_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,17 @@ class Snapshot:
     rows: tuple[Row, ...]
 
     @cached_property
+    def lights(self) -> Counter[str]:
+        """How many mailboxes have each light."""
+        return Counter(each.light for each in self.rows)
+
+    @cached_property
+    def mails_today(self) -> int:
+        """The mails of all mailboxes on the day of the reading (UTC)."""
+        today = self.at.date()
+        return sum(days.read(each.poll.mails_by_day).get(today, 0) for each in self.rows)
+
+    @cached_property
     def by_id(self) -> dict[str, Row]:
         """The rows by mailbox id."""
         return {each.mailbox.id: each for each in self.rows}
@@ -100,6 +116,7 @@ class Fleet:
         self._snapshot: Snapshot | None = None
         self._read_at = 0.0
         self._reading = False
+        self._changed: set[str] = set()
 
     def snapshot(self) -> Snapshot:
         """All mailboxes, at most STALE_SECONDS old; raises StorageUnavailableError when there is nothing to show."""
@@ -111,17 +128,27 @@ class Fleet:
             self._read_in_background()
         return snapshot
 
-    def forget(self) -> None:
-        """Read anew for the next page: something was changed."""
-        self._snapshot = None
+    def reread(self, mailbox_id: str) -> None:
+        """Read one mailbox anew, which was just changed here, added or removed."""
+        self._changed.add(mailbox_id)
+        snapshot = self._snapshot
+        if snapshot is None:
+            return
+        rows = [each for each in snapshot.rows if each.mailbox.id != mailbox_id]
+        with suppress(MailboxNotFoundError):
+            rows.append(Row(self._engine.overview.of(mailbox_id)))
+        self._snapshot = Snapshot(snapshot.at, _by_name(rows))
 
     def _read(self) -> Snapshot:
         started = time.monotonic()
+        self._changed = set()
         now = self._engine.clock()
         rows = [Row(view) for view in self._engine.overview.all()]
-        rows.sort(key=lambda row: (row.mailbox.name.casefold(), row.mailbox.id))
-        self._snapshot = Snapshot(now, tuple(rows))
+        self._snapshot = Snapshot(now, _by_name(rows))
         self._read_at = started
+        # What was changed here while the tables were read may have been read before its change.
+        for mailbox_id in tuple(self._changed):
+            self.reread(mailbox_id)
         return self._snapshot
 
     def _read_in_background(self) -> None:
@@ -139,3 +166,7 @@ class Fleet:
             _log.warning("the list of mailboxes could not be read: %s", error)
         finally:
             self._reading = False
+
+
+def _by_name(rows: Iterable[Row]) -> tuple[Row, ...]:
+    return tuple(sorted(rows, key=lambda row: (row.mailbox.name.casefold(), row.mailbox.id)))

@@ -88,8 +88,8 @@ def add() -> Answer:
         return _form(values=request.form, like=like, problems=forms.problems(error)), 422
     except ConflictError as error:
         return _form(values=request.form, like=like, problems={"": error.reaction.sentence}), 409
-    g.fleet.forget()
     problem = _store_secret(mailbox, like)
+    g.fleet.reread(mailbox.id)
     if problem:
         return _detail(mailbox.id, problem=f"The mailbox was added, but its client secret was not stored: {problem}")
     return changed(f"/mailboxes/{mailbox.id}", "mailbox-added")
@@ -110,7 +110,7 @@ def edit(mailbox_id: str) -> Answer:
     except ConflictError as error:
         problems = {"": error.reaction.sentence}
         return _form(values=request.form, mailbox=stored.record, etag=etag, problems=problems), 409
-    g.fleet.forget()
+    g.fleet.reread(mailbox_id)
     if edited.notes:
         return _detail(mailbox_id, said="The changes were saved.", problem=" ".join(edited.notes))
     return changed(f"/mailboxes/{mailbox_id}", "saved" if edited.changes else "unchanged")
@@ -128,8 +128,10 @@ def act(mailbox_id: str) -> Answer:
     action = _ACTIONS.get(request.form.get("do", ""))
     if action is None:
         raise NotFound
-    g.fleet.forget()
-    return action(mailbox_id)
+    try:
+        return action(mailbox_id)
+    finally:
+        g.fleet.reread(mailbox_id)
 
 
 @bp.post("/mailboxes/<mailbox_id>/test/<step>")
@@ -148,7 +150,7 @@ def remove(mailbox_id: str) -> Answer:
     if request.method == "POST":
         if request.form.get("confirm", "").strip() == mailbox_id:
             g.engine.mailbox_setup.remove(mailbox_id, by=g.principal.name)
-            g.fleet.forget()
+            g.fleet.reread(mailbox_id)
             return changed("/mailboxes", "mailbox-removed")
         problem = f"Type {mailbox_id} to confirm."
     page = render_template("mailbox-remove.html", section=_SECTION, going=going, problem=problem)

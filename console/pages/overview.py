@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, g, render_template, request
 
 from console.listing import part
-from ticket_engine.records import days
 
 if TYPE_CHECKING:
     from console.fleet import Row
@@ -58,8 +57,6 @@ def overview() -> str:
     word = request.args.get("q", "").strip()
     light = request.args.get("light", "")
     shown = [row for row in rows if word.casefold() in row.haystack and light in {"", row.light}]
-    lights = [row.light for row in rows]
-    today = snapshot.at.date()
     every = causes(rows)
     return render_template(
         "overview.html",
@@ -68,10 +65,10 @@ def overview() -> str:
         any_mailbox=bool(rows),
         causes=every[:_CAUSES],
         more_causes=len(every) - _CAUSES,
-        figures={name: lights.count(name) for name in ("good", "wait", "bad", "off")},
-        mails_today=sum(days.series(row.poll.mails_by_day, today)[-1] for row in rows),
+        figures=snapshot.lights,
+        mails_today=snapshot.mails_today,
         part=part(shown, request.args.get("page", "")),
-        today=today,
+        today=snapshot.at.date(),
         word=word,
         wanted=light,
     )

@@ -36,11 +36,11 @@ def quarantine() -> Answer:
 def release() -> Answer:
     """Let the next poll try a mail again."""
     form = request.form
-    g.fleet.forget()
     try:
         g.engine.quarantine.release(form.get("mailbox", ""), form.get("item", ""), by=g.principal.name)
     except (ItemNotFoundError, LeaseHeldError) as error:
         return _page(error.reaction.sentence), 409
+    g.fleet.reread(form.get("mailbox", ""))
     return changed("/quarantine", "released")
 
 

@@ -67,7 +67,7 @@ def move() -> Answer:
     for number, each in enumerate(ordered, 1):
         if each.priority != number * _STEP:
             setup.edit(each.id, {"priority": number * _STEP}, by=by)
-    g.fleet.forget()
+    g.fleet.reread(stored.mailbox)
     word = query(q=request.args.get("q", ""))
     return changed(f"/ticket-types?{word}" if word else "/ticket-types", "moved")
 
@@ -95,7 +95,7 @@ def add() -> Answer:
         return _form(values=request.form, problems={"mailbox": error.reaction.sentence}), 422
     except ConflictError as error:
         return _form(values=request.form, problems={"id": error.reaction.sentence}), 409
-    g.fleet.forget()
+    g.fleet.reread(ticket_type.mailbox)
     return changed(f"/mailboxes/{ticket_type.mailbox}", "type-added")
 
 
@@ -114,9 +114,9 @@ def act(type_id: str) -> Answer:
     what = request.form.get("do", "save")
     if what == "try":
         return _form(values=request.form, **more, **_trial(type_id))
-    g.fleet.forget()
     if what == "remove":
         removed = setup.remove(type_id, by=g.principal.name)
+        g.fleet.reread(removed.record.mailbox)
         return changed(f"/mailboxes/{removed.record.mailbox}", "type-removed")
     try:
         edited = setup.edit(type_id, forms.entered(TicketType, request.form), by=g.principal.name, etag=more["etag"])
@@ -124,6 +124,8 @@ def act(type_id: str) -> Answer:
         return _form(values=request.form, problems=forms.problems(error), **more), 422
     except (ConflictError, MailboxNotFoundError) as error:
         return _form(values=request.form, problems={"": error.reaction.sentence}, **more), 409
+    for mailbox_id in {more["ticket_type"].mailbox, edited.record.mailbox}:
+        g.fleet.reread(mailbox_id)
     return changed(f"/ticket-types/{type_id}", "saved" if edited.changes else "unchanged")
 
 
