@@ -25,7 +25,13 @@ _SECTION = "Ticket types"
 # Between priorities there is room for types that are added by hand.
 _STEP = 10
 _TRIED = 20
-_DEFAULTS = {"task": Task.SIMPLE_STORAGE.value, "rules": "", "rules_match": "any", "priority": 100}
+_DEFAULTS = {
+    "task": Task.SIMPLE_STORAGE.value,
+    "rules": "",
+    "rules_match": "any",
+    "priority": 100,
+    "notify_per_hour": 20,
+}
 
 
 def in_order(ticket_types: Iterable[TicketType]) -> list[TicketType]:
@@ -114,6 +120,11 @@ def act(type_id: str) -> Answer:
     what = request.form.get("do", "save")
     if what == "try":
         return _form(values=request.form, **more, **_trial(type_id))
+    if what == "secret":
+        # Shown in this answer, and nowhere again.
+        secret = setup.new_webhook_secret(type_id, by=g.principal.name)
+        stored = setup.get(type_id)
+        return _form(values=_written(stored.record), ticket_type=stored.record, etag=stored.etag, webhook_secret=secret)
     if what == "remove":
         removed = setup.remove(type_id, by=g.principal.name)
         g.fleet.reread(removed.record.mailbox)
@@ -130,7 +141,7 @@ def act(type_id: str) -> Answer:
 
 
 def _form(*, values: Any, problems: dict[str, str] | None = None, **more: Any) -> str:
-    page = {"ticket_type": None, "etag": "", "trials": None, "trial_problem": "", **more}
+    page = {"ticket_type": None, "etag": "", "webhook_secret": "", "trials": None, "trial_problem": "", **more}
     mailboxes = [row.mailbox for row in g.fleet.snapshot().rows]
     return render_template(
         "ticket-type-form.html",

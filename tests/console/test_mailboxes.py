@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from console.pages.ticket_types import in_order
-from ticket_engine.records import Mailbox, QuarantinedItem
+from ticket_engine.records import Mailbox, QuarantinedItem, TicketType
 
 VALUES = {
     "name": "Sales desk",
@@ -187,3 +187,21 @@ def test_a_mail_that_could_not_be_read_is_listed_in_quarantine(olga: Any, desk: 
     (ticket,) = desk.tickets()
     assert f"/api/console/tickets/{desk.id}/{ticket.id}" in olga.get("/quarantine").text
     assert olga.get("/quarantine?after=nonsense").status_code == 200
+
+
+def test_a_webhook_gets_a_signing_secret_that_is_shown_once(olga: Any, desk: Any) -> None:
+    name = f"{desk.id}-hook"
+    values = {"mailbox": desk.id, "id": name, "name": "Hook", "task": "Webhook", "admin_email": "a@b.example"}
+    assert olga.post("/ticket-types/add", values).status_code == 422
+    assert olga.post("/ticket-types/add", {**values, "webhook_url": "https://hooks.example/in"}).status_code == 303
+    page = olga.post(f"/ticket-types/{name}", {"do": "secret"}).text
+    secret = page.partition('id="webhook-secret" value="')[2].partition('"')[0]
+    assert secret
+    assert secret not in olga.get(f"/ticket-types/{name}").text
+    assert desk.engine.stores.journal.newest(desk.id)[0].by == "olga@contoso.example"
+
+
+def test_every_field_of_a_ticket_type_is_on_its_form(olga: Any, desk: Any) -> None:
+    page = olga.get(f"/ticket-types/add?mailbox={desk.id}").text
+    for name in TicketType.model_fields:
+        assert f'name="{name}"' in page, name
