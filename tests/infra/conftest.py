@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,6 +134,22 @@ param settings = { MAIL_POLL_SCHEDULE: '0 */2 * * * *' }
 param mailDeleteAfterDays = 400
 param recoverVault = true
 """)
+
+
+@pytest.fixture(scope="session")
+def tool() -> Callable[[str], Path]:
+    """Installs a program of PyPI into an environment of its own, once, and gives the folder of its commands."""
+
+    def install(package: str) -> Path:
+        environment = ROOT / f".venv-{package}"
+        commands = environment / "bin"
+        if not (environment / "installed").exists():
+            subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
+            subprocess.run([commands / "python", "-m", "pip", "install", "--quiet", package], check=True)
+            (environment / "installed").touch()
+        return commands
+
+    return install
 
 
 @dataclass
