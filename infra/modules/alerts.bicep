@@ -69,6 +69,27 @@ datatable(timer: string)['polls-queued', 'rotations-queued']
     threshold: 1
   }
   {
+    name: 'mailbox-not-polled'
+    title: 'A mailbox has not been polled for 30 minutes'
+    summary: 'A connected mailbox has had no good poll for 30 minutes: its polls never run, or fail each time.'
+    severity: 1
+    lasting: true
+    window: 'PT45M'
+    frequency: 'PT5M'
+    query: '''
+AppTraces
+| where tostring(Properties.event) == 'mailbox-needs'
+| extend mailbox = tostring(Properties.mailbox), code = tostring(Properties.code), actor = tostring(Properties.actor)
+| where code != 'not-connected'
+| summarize reports = count() by mailbox, code, actor
+| where code == 'not-polled' or reports >= 3
+'''
+    measure: 'reports'
+    dimensions: ['mailbox', 'code', 'actor']
+    operator: 'GreaterThanOrEqual'
+    threshold: 1
+  }
+  {
     name: 'rotation-failures'
     title: 'A refresh token can not be renewed'
     summary: 'Three renewals of a mailbox\'s refresh token failed within an hour, and none went well.'
