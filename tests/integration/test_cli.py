@@ -158,6 +158,20 @@ def test_ticket_types_are_added_changed_and_removed(desk: Any, run: Run) -> None
     refused(run("ticket-type", "show", name), 2, "ticket-engine ticket-type list")
 
 
+def test_the_secret_of_a_webhook_is_shown_once_and_replaced_only_after_a_question(desk: Any, run: Run) -> None:
+    name = f"{desk.id}-hook"
+    options = ["--mailbox", desk.id, "--name", "Hook", "--admin-email", "o@contoso.example", "--task", "webhook"]
+    refused(run("ticket-type", "add", name, *options), 2, "webhook_url is missing")
+    added = run("ticket-type", "add", name, *options, "--webhook-url", "https://hooks.contoso.example/")
+    assert f"Next: ticket-engine ticket-type webhook-secret {name}" in added.stderr
+    first = run("ticket-type", "webhook-secret", name)
+    assert first.stdout.strip() == desk.engine.stores.vault.webhook_secret(name).value
+    refused(run("ticket-type", "webhook-secret", name), 2, "add --yes")
+    second = read(run("ticket-type", "webhook-secret", name, "--yes", "--json"))["secret"]
+    assert second != first.stdout.strip()
+    assert second not in run("journal", desk.id).stdout
+
+
 def test_a_mailbox_is_added_by_a_program_in_one_command(desk: Any, run: Run) -> None:
     record = desk.mailbox
     options = [

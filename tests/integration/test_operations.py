@@ -399,3 +399,18 @@ def test_the_test_says_that_a_long_token_is_trouble_with_pop3(desk: Any, monkeyp
     monkeypatch.setattr("ticket_engine.operations.probe._LONG_TOKEN", 100)
     (token,) = [each for each in probe(desk) if each.name == "token"]
     assert "has refused POP3 logins with such long ones" in token.sentence
+
+
+def test_the_secret_of_a_webhook_goes_with_its_ticket_type_and_with_its_mailbox(desk: Any) -> None:
+    setup, vault = desk.engine.ticket_type_setup, desk.engine.stores.vault
+    name = f"{desk.id}-hook"
+    given = {"id": name, "name": "Hook", "mailbox": desk.id, "admin_email": "s@contoso.example"}
+    removals: list[Callable[[], Any]] = [
+        lambda: setup.remove(name, by=ADA),
+        lambda: desk.engine.mailbox_setup.remove(desk.id, by=ADA),
+    ]
+    for remove in removals:
+        setup.add({**given, "task": "Webhook", "webhook_url": "https://hooks.contoso.example/"}, by=ADA)
+        setup.new_webhook_secret(name, by=ADA)
+        remove()
+        assert vault.webhook_secret(name) is None

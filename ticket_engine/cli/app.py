@@ -21,7 +21,7 @@ def _version(context: click.Context, _parameter: click.Parameter, value: bool) -
     lazy={
         "mailbox": ("mailbox:mailbox", "Set up, connect, test and remove mailboxes."),
         "ticket-type": ("ticket_type:ticket_type", "Say what becomes of a mailbox's mail."),
-        "ticket": ("ticket:ticket", "Work with tickets: lists and searches, changes, notes."),
+        "ticket": ("ticket:ticket", "Work with tickets: lists and searches, changes, notes, export, erasure."),
         "status": ("status:status", "Every mailbox on one screen: what works, what needs whom."),
         "journal": ("status:journal", "The history of one mailbox."),
         "apply": ("setup_file:apply", "Make mailboxes and ticket types as a file says, after showing the difference."),

@@ -30,6 +30,22 @@ ticket_argument = click.argument("ticket_id", metavar="TICKET")
 tickets_argument = click.argument("ticket_ids", metavar="TICKET...", nargs=-1, required=True)
 yes_option = click.option("--yes", "-y", is_flag=True, help="Don't ask.")
 qr_option = click.option("--qr", is_flag=True, help="Show the link as a QR code too.")
+_FILTERS = (
+    click.option("--mailbox", metavar="MAILBOX", help="Of this mailbox."),
+    click.option("--type", "ticket_type", metavar="TICKET-TYPE", help="Of this ticket type."),
+    click.option("--state", metavar="STATES", help="In these states: new, open, pending, closed; not-closed; any."),
+    click.option("--assignee", metavar="ADDRESS", help="Of this person."),
+    click.option("--sender", metavar="TEXT", help="Whose first sender has this in name or address."),
+    click.option("--since", metavar="DAY", help="Created on this day (UTC) or later, such as 2026-11-24."),
+    click.option("--until", metavar="DAY", help="Created on this day (UTC) or before."),
+)
+
+
+def filter_options(function: Any) -> Any:
+    """The options that narrow a list of tickets, by the names that ``TicketFilter.read`` takes."""
+    for option in reversed(_FILTERS):
+        function = option(function)
+    return function
 
 
 class Day(click.ParamType[datetime]):

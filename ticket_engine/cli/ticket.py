@@ -17,4 +17,4 @@ from ticket_engine.cli.base import Group
     },
 )
 def ticket() -> None:
-    """Work with tickets: lists and searches, changes, notes."""
+    """Work with tickets: lists and searches, changes, notes, export, replay, erasure."""

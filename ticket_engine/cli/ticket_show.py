@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ticket_engine.cli.arguments import ticket_argument
+from ticket_engine.cli.arguments import filter_options, ticket_argument
 from ticket_engine.cli.base import command
 from ticket_engine.cli.output import moment, safe
 from ticket_engine.errors import Actor, Reaction, TicketNotFoundError
@@ -19,23 +19,16 @@ if TYPE_CHECKING:
     from ticket_engine.cli.session import Session
     from ticket_engine.records import Listed, Message
 
-_FILTERS = ("mailbox", "ticket_type", "state", "assignee", "sender", "since", "until")
 _HEADINGS = ("TICKET", "CREATED", "STATE", "MAILBOX", "FROM", "SUBJECT", "ASSIGNEE")
 
 
 @command("list")
 @click.argument("text", required=False, default="", metavar="[TEXT]")
-@click.option("--mailbox", metavar="MAILBOX", help="Of this mailbox.")
-@click.option("--type", "ticket_type", metavar="TICKET-TYPE", help="Of this ticket type.")
-@click.option("--state", metavar="STATES", help="In these states: new, open, pending, closed; not-closed; any.")
-@click.option("--assignee", metavar="ADDRESS", help="Of this person.")
-@click.option("--sender", metavar="TEXT", help="Whose first sender has this in name or address.")
-@click.option("--since", metavar="DAY", help="Created on this day (UTC) or later, such as 2026-11-24.")
-@click.option("--until", metavar="DAY", help="Created on this day (UTC) or before.")
+@filter_options
 @click.option("--count", "-n", type=click.IntRange(1, 100_000), default=50, show_default=True, help="How many at most.")
 def list_(session: Session, text: str, count: int, **given: str | None) -> None:
     """List tickets, newest first; TEXT is searched in subject, sender and text of their mails."""
-    wanted = TicketFilter.read({"text": text} | {name: given[name] or "" for name in _FILTERS})
+    wanted = TicketFilter.read({"text": text} | {name: value or "" for name, value in given.items()})
     found: list[Listed] = []
     with session.out.progress("Searching", None) as bar:
         for each in _pages(session, wanted, count):

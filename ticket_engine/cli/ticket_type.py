@@ -13,6 +13,7 @@ from ticket_engine.cli.base import Group
         "show": ("ticket_type_setup:show", "Show one ticket type."),
         "edit": ("ticket_type_setup:edit", "Change fields of a ticket type."),
         "try": ("ticket_type_try:try_", "Try rules on stored mails before they are saved."),
+        "webhook-secret": ("ticket_type_setup:webhook_secret", "Make the secret that signs webhook posts; shown once."),
         "remove": ("ticket_type_setup:remove", "Remove a ticket type; its tickets stay."),
     },
 )

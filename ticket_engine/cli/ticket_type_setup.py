@@ -10,7 +10,7 @@ from ticket_engine.cli import fields
 from ticket_engine.cli.arguments import ticket_type_argument, yes_option
 from ticket_engine.cli.base import command
 from ticket_engine.operations.changes import readable
-from ticket_engine.records import TicketType
+from ticket_engine.records import Task, TicketType
 
 if TYPE_CHECKING:
     from ticket_engine.cli.session import Session
@@ -42,6 +42,8 @@ def add(session: Session, ticket_type_id: str | None, **values: Any) -> None:
     if out.as_json:
         out.json(added)
     out.done(f"Added {added.id}: mail of {added.mailbox} becomes tickets for {added.admin_email}.")
+    if added.task is Task.WEBHOOK:
+        out.next_step(f"ticket-engine ticket-type webhook-secret {added.id}")
 
 
 @command("list")
@@ -79,6 +81,23 @@ def edit(session: Session, ticket_type_id: str, **values: Any) -> None:
     setup = session.engine.ticket_type_setup
     seen = setup.get(ticket_type_id)
     _show_edited(session, setup.edit(ticket_type_id, known, by=session.person, etag=seen.etag), "Changed")
+
+
+@command()
+@ticket_type_argument
+@yes_option
+def webhook_secret(session: Session, ticket_type_id: str, yes: bool) -> None:
+    """Make the secret that signs a ticket type's webhook posts; it is shown this once, and the old one ends."""
+    setup, out = session.engine.ticket_type_setup, session.out
+    setup.get(ticket_type_id)
+    if session.engine.stores.vault.webhook_secret(ticket_type_id) is not None:
+        out.confirm(f"{ticket_type_id} has a secret, which ends at once. Make a new one?", yes=yes)
+    secret = setup.new_webhook_secret(ticket_type_id, by=session.person)
+    if out.as_json:
+        out.json({"ticket_type": ticket_type_id, "secret": secret})
+        return
+    out.note("Give this to the receiver of the posts; it is not shown again:")
+    out.line(secret)
 
 
 @command()

@@ -127,6 +127,7 @@ class MailboxSetup:
         self._stores.states.delete(mailbox_id)
         ticket_types = self._stores.ticket_types.of(mailbox_id)
         for each in ticket_types:
+            self._stores.vault.delete_webhook_secret(each.id)
             self._stores.ticket_types.delete(each.id)
         self._stores.mailboxes.delete(mailbox_id)
         self._journal(mailbox_id, "removed", f"The mailbox {mailbox.username} was removed; its tickets stay.", by)

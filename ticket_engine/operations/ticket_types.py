@@ -78,13 +78,16 @@ class TicketTypeSetup:
         return Edited(after, new_etag, found, self._without_types(before.mailbox))
 
     def remove(self, ticket_type_id: str, *, by: str) -> Edited[TicketType]:
-        """Remove a ticket type; its tickets stay. The notes say when its mailbox is left without any.
+        """Remove a ticket type and the secret of its webhook; its tickets stay.
+
+        The notes say when its mailbox is left without any.
 
         Raises:
             TicketTypeNotFoundError: there is no such ticket type.
         """
         stored = self._stores.ticket_types.stored(ticket_type_id)
         ticket_type = stored.record
+        self._stores.vault.delete_webhook_secret(ticket_type_id)
         self._stores.ticket_types.delete(ticket_type_id)
         sentence = f"Ticket type {ticket_type_id} was removed; its tickets stay."
         self._journal(ticket_type.mailbox, "ticket-type-removed", sentence, by)
