@@ -9,7 +9,8 @@ from html import escape, unescape
 from urllib.parse import urlsplit
 
 from ticket_engine.mime.addresses import ascii_domain
-from ticket_engine.mime.html import HIDDEN, MAX_HTML, html_to_text, too_complex
+from ticket_engine.mime.complexity import parsable
+from ticket_engine.mime.html import HIDDEN, MAX_HTML, html_to_text
 from ticket_engine.mime.words import one_line
 
 _LINKS = ("http", "https", "mailto", "tel")
@@ -81,12 +82,12 @@ class Sanitizer:
         """The HTML without anything that runs, loads, or leaves its place."""
         import nh3
 
-        short = html[:MAX_HTML]
-        if too_complex(short):
+        bare = parsable(html[:MAX_HTML])
+        if bare is None:
             self._warn("The HTML of this mail is nested too deeply to be shown; this is its text.")
-            return preformatted(html_to_text(short))
+            return preformatted(html_to_text(html))
         clean = nh3.clean(
-            short,
+            bare,
             tags=_TAGS,
             clean_content_tags=HIDDEN,
             attributes=_ATTRIBUTES,

@@ -82,15 +82,19 @@ class Outline:
         return found
 
 
-def outline(raw: bytes) -> Outline:
-    """Take a mail apart.
+def opened(raw: bytes) -> tuple[bytes, Headers, int]:
+    """A mail, its headers, and where its body begins.
 
     A mail with the line ends of an old Macintosh is read as if it had others; the offsets are the same.
     """
     if b"\n" not in raw:
         raw = raw.replace(b"\r", b"\n")
     stop, start = split(raw)
-    headers = Headers(raw[:stop])
+    return raw, Headers(raw[:stop]), start
+
+
+def outline(raw: bytes, headers: Headers, start: int) -> Outline:
+    """Take apart a mail whose body begins at ``start``."""
     limits = Limits()
     root = structure(raw, headers, start, limits)
     headers.hinted(next((part.charset for part in root.walk() if part.charset), None))

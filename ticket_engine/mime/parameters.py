@@ -23,6 +23,8 @@ def parameters(value: str, *, hint: str | None = None) -> tuple[str, dict[str, s
     Continuations (``name*0``, ``name*1*``) are joined in the order of their numbers, encoded words in values are
     decoded although they don't belong there, and of two parameters with one name the extended one wins, then the first.
     """
+    if not value:
+        return "", {}
     main = _MAIN.match(value)
     plain: dict[str, str] = {}
     extended: dict[str, dict[int, tuple[str, bool]]] = {}

@@ -12,8 +12,8 @@ from ticket_engine.mime.attachments import Attachment
 from ticket_engine.mime.charsets import decode
 from ticket_engine.mime.classify import Classification, classify
 from ticket_engine.mime.dates import parse_date
-from ticket_engine.mime.headers import MAX_VALUE, Headers, split
-from ticket_engine.mime.outline import outline
+from ticket_engine.mime.headers import MAX_VALUE, Headers
+from ticket_engine.mime.outline import Outline, opened, outline
 from ticket_engine.mime.protection import protection_of
 from ticket_engine.mime.quoting import split_quoted
 from ticket_engine.mime.reports import Report, quoted_message_id, report_of
@@ -118,18 +118,16 @@ def parse(raw: bytes) -> Parsed:
 
     It does what each mail needs when it comes in: no HTML is made, and of long texts only the beginning is read.
     """
-    stop, start = split(raw)
-    headers = Headers(raw[:stop])
+    raw, headers, start = opened(raw)
     identity = tuple(headers.raw(name) for name in ("date", "from", "subject"))
     known = Parsed(MessageKind.UNPARSED, headers=headers, identity=identity, body=raw[start:])
     try:
-        return _read(raw, known)
+        return _read(outline(raw, headers, start), known)
     except Exception as error:  # noqa: BLE001 - one message is an isolation edge: any bytes become a ticket
         return _unread(known, f"{type(error).__name__} while reading the mail.")
 
 
-def _read(raw: bytes, known: Parsed) -> Parsed:
-    mail = outline(raw)
+def _read(mail: Outline, known: Parsed) -> Parsed:
     headers = mail.headers
     report = report_of(mail.raw, mail.root)
     message_id = first_id(headers.get("message-id"))

@@ -10,7 +10,7 @@ from ticket_engine.mime.calendar import Event, events_of
 from ticket_engine.mime.charsets import decode
 from ticket_engine.mime.display import Display, Sanitizer, joined, preformatted
 from ticket_engine.mime.html import MAX_HTML
-from ticket_engine.mime.outline import Outline, outline
+from ticket_engine.mime.outline import Outline, opened, outline
 from ticket_engine.mime.parsed import Parsed, parse
 from ticket_engine.mime.quoting import Answer, split_quoted
 from ticket_engine.mime.structure import Part
@@ -39,7 +39,7 @@ def read(raw: bytes) -> Content:
     """Read a mail whole; never raises, whatever the bytes are."""
     parsed = parse(raw)
     try:
-        mail = outline(raw)
+        mail = outline(*opened(raw))
         return Content(parsed, split_quoted(mail.text(MAX_TEXT)), _events(mail))
     except Exception as error:  # noqa: BLE001 - one message is an isolation edge: what was parsed can still be read
         problem = parsed.problem or f"{type(error).__name__} while reading the mail."
@@ -52,7 +52,7 @@ def display(raw: bytes, inline: Callable[[Attachment], str], *, show_remote: boo
     ``inline`` gives the URL under which the page serves an attachment; images that the HTML names by their Content-ID
     are shown from there. ``show_remote`` lets images on other servers through: for a reader who asked for them.
     """
-    mail = outline(raw)
+    mail = outline(*opened(raw))
     if not any(part.type == "text/html" for part in mail.body.html):
         return Display("")
     images = {each.content_id: each for each in mail.attachments() if each.content_id}
@@ -72,7 +72,7 @@ def extract(raw: bytes, section: str) -> tuple[Attachment, bytes]:
     Raises:
         NoSuchPartError: the mail has none there.
     """
-    mail = outline(raw)
+    mail = outline(*opened(raw))
     attachment = next((each for each in mail.attachments() if each.section == section), None)
     if attachment is None:
         raise NoSuchPartError(f"The mail has no attachment {section[:50]!r}.")

@@ -13,6 +13,7 @@ from ticket_engine.mime.rtf import decompressed, rtf_to_text
 TYPES = {"application/ms-tnef", "application/vnd.ms-tnef"}
 _SIGNATURE = b"\x78\x9f\x3e\x22"
 _MAX_ATTACHMENTS = 500
+_MAX_ATTRIBUTES = 10_000
 _MAX_PROPERTIES = 10_000
 _MAX_TEXT = 1024**2
 _BODY, _MESSAGE_PROPERTIES, _CODE_PAGE = 0x0002800C, 0x00069003, 0x00069007
@@ -86,13 +87,16 @@ def _unpacked(data: bytes) -> Tnef:
 
 def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
     at = len(_SIGNATURE) + 2
-    while at + 9 <= len(data):
+    for _ in range(_MAX_ATTRIBUTES):
+        if at + 9 > len(data):
+            return
         _, tag, length = struct.unpack_from("<BII", data, at)
         at += 9
         if at + length > len(data):
             raise struct.error
         yield tag, data[at : at + length]
         at += length + 2  # a checksum, which some writers get wrong
+    raise TnefError("The Outlook container has more entries than a mail's can have.")
 
 
 def _properties(data: bytes, charset: str) -> dict[int, bytes]:

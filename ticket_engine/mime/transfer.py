@@ -38,9 +38,12 @@ def decoded(data: bytes, encoding: str, limit: int | None = None) -> bytes:
 
 def decoded_size(data: bytes, encoding: str) -> int:
     """How many octets the content has, without making them where the encoding tells it."""
-    if encoding == "base64" and b"=" not in data[:-8]:
-        count = len(data.translate(None, _OTHER))
-        return count * 3 // 4
+    if encoding == "base64":
+        end = data.find(b"=")
+        padded = end >= 0
+        if not padded or not data[end:].translate(None, _OTHER):
+            whole, rest = divmod(len((data[:end] if padded else data).translate(None, _OTHER)), 4)
+            return whole * 3 + max(rest - 1, 0)
     return len(decoded(data, encoding))
 
 

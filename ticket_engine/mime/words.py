@@ -25,6 +25,8 @@ class _Word:
 
 def one_line(text: str) -> str:
     """The text as one line that is safe to show and to store: no control or direction characters, single blanks."""
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())
     return _SPACE.sub(" ", _DIRECTION.sub("", _UNPRINTABLE.sub(" ", text))).strip()
 
 
