@@ -18,3 +18,8 @@ class Clock:
     def advance(self, by: timedelta) -> None:
         """Move the time ahead."""
         self._offset += by
+
+    @property
+    def offset(self) -> timedelta:
+        """How far it was moved."""
+        return self._offset
