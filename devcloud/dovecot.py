@@ -166,6 +166,14 @@ class MailServer:
             os.utime(temporary, (at.timestamp(), at.timestamp()))
         temporary.rename(maildir / "new" / name)
 
+    def deliver_copies(self, mailbox: str, raw: bytes, count: int) -> None:
+        """Fill a mailbox with the same mail many times, one file under many names."""
+        self.deliver(mailbox, raw)
+        folder = self._maildir(mailbox) / "new"
+        (first,) = folder.iterdir()
+        for number in range(1, count):
+            os.link(first, folder / f"{time.time_ns()}.{os.getpid()}_{number}.copies")
+
     def messages(self, mailbox: str) -> list[bytes]:
         """The mails in a mailbox's inbox, oldest first."""
         maildir = self._maildir(mailbox)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,40 @@ def victim(cloud: DevCloud) -> Iterator[Victim]:
     started = Victim(cloud)
     yield started
     started.close()
+
+
+def _module(name: str) -> Any:
+    # By its path: the worker library ships a package named tests, which an import would find.
+    spec = importlib.util.spec_from_file_location(f"faults_{name}", Path(__file__).with_name(f"{name}.py"))
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+_PROXY = _module("proxy")
+
+
+@pytest.fixture
+def rule() -> Any:
+    """What a proxy does at a client's line."""
+    return _PROXY.Rule
+
+
+@pytest.fixture
+def mail_proxy(cloud: DevCloud) -> Iterator[Callable[[int], Any]]:
+    """Put a proxy that misbehaves on demand in front of a mail server's port."""
+    started: list[Any] = []
+
+    def make(port: int) -> Any:
+        started.append(_PROXY.MailProxy(port, cloud.certificates))
+        return started[-1]
+
+    yield make
+    for each in started:
+        each.close()
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -41,6 +41,11 @@ def throttled(text: str) -> Reaction | None:
     )
 
 
+def of_the_session(text: str) -> bool:
+    """Whether a refusal is about the session, and not about the mail that was asked for."""
+    return throttled(text) is not None or token_expired(text)
+
+
 def refused_login(mailbox: Mailbox, text: str) -> MailLoginError:
     """The error for a login that the server refused, from its answer."""
     slow_down = throttled(text)

@@ -124,7 +124,7 @@ class ImapSource:
                     raise
                 except _Refused as error:
                     # One mail that the server can't give takes its whole set down, so each is asked for alone.
-                    self._raise_if_throttled(error)
+                    self._raise_if_not_its_own(error)
                     found = {}
                     several = [self._alone(item) for item in part]
                 else:
@@ -194,7 +194,7 @@ class ImapSource:
         except _Broken:
             raise
         except _Refused as error:
-            self._raise_if_throttled(error)
+            self._raise_if_not_its_own(error)
             return Fetched(item, None, str(error))
 
     def _fetched(self, uids: str, what: Sequence[str]) -> dict[int, dict[bytes, Any]]:
@@ -205,8 +205,8 @@ class ImapSource:
             raise imap.error(_text(data))
         return dict(parse_fetch_response(data, normalise_times=False, uid_is_key=True))
 
-    def _raise_if_throttled(self, error: Exception) -> None:
-        if answers.throttled(str(error)) is not None:
+    def _raise_if_not_its_own(self, error: Exception) -> None:
+        if answers.of_the_session(str(error)):
             raise answers.broken_off(self._mailbox, str(error)) from error
 
     @contextlib.contextmanager

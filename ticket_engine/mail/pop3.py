@@ -35,7 +35,7 @@ class Refused(Exception):  # noqa: N818 - named after the protocol's -ERR
 class Pop3Connection:
     """The wire: commands out, answers in. Raises OSError when the connection fails, Refused on -ERR."""
 
-    def __init__(self, host: str, port: int, timeout: float = TIMEOUT) -> None:
+    def __init__(self, host: str, port: int, timeout: float) -> None:
         raw = socket.create_connection((host, port), timeout=timeout)
         try:
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -141,7 +141,7 @@ class Pop3Source:
             MailServerError: the server can't be reached, or broke off.
         """
         try:
-            connection = Pop3Connection(mailbox.host, mailbox.port)
+            connection = Pop3Connection(mailbox.host, mailbox.port, TIMEOUT)
         except OSError as error:
             raise answers.unreachable(mailbox, error) from error
         except Refused as error:
@@ -200,7 +200,7 @@ class Pop3Source:
             with self._broken_off():
                 answer = next(answered)
                 if isinstance(answer, Refused):
-                    self._raise_if_throttled(answer)
+                    self._raise_if_not_its_own(answer)
                     fetched = Fetched(item, None, str(answer))
                 else:
                     fetched = Fetched(item, self._connection.content())
@@ -239,8 +239,9 @@ class Pop3Source:
             except Refused as error:
                 yield error
 
-    def _raise_if_throttled(self, error: Refused) -> None:
-        if answers.throttled(str(error)) is not None:
+    @staticmethod
+    def _raise_if_not_its_own(error: Refused) -> None:
+        if answers.of_the_session(str(error)):
             raise error
 
     @contextlib.contextmanager

@@ -26,6 +26,9 @@ _PATIENCE: dict[str, Any] = {
     "read_timeout": 30,
 }
 
+# The blob SDK has retries of its own, which begin with 15 seconds.
+_BLOB_PATIENCE: dict[str, Any] = {"initial_backoff": 1, "increment_base": 2, "random_jitter_range": 1}
+
 
 class Clients:
     """The clients for tables, blobs and secrets that the settings name."""
@@ -81,7 +84,9 @@ class Clients:
         """The container that holds raw mail."""
         from azure.storage.blob import ContainerClient
 
-        return ContainerClient(self._settings.blobs_url, MAIL_CONTAINER, credential=self.credential, **_PATIENCE)
+        return ContainerClient(
+            self._settings.blobs_url, MAIL_CONTAINER, credential=self.credential, **_PATIENCE, **_BLOB_PATIENCE
+        )
 
     @cached_property
     def secrets(self) -> SecretClient:
