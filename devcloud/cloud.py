@@ -76,6 +76,7 @@ class DevCloud:
             "MAIL_POLL_SCHEDULE": "0 */10 * * * *",
             "TOKEN_REFRESH_SCHEDULE": "0 5-59/10 * * * *",
             "TASK_DELIVERY_SCHEDULE": "30 * * * * *",
+            "TICKET_RETENTION_SCHEDULE": "0 20 * * * *",
             # Everything is on this machine.
             "WEBHOOK_ALLOW_PRIVATE": "true",
             "SMTP_SERVER": self.submission.address,

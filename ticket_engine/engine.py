@@ -23,7 +23,7 @@ from ticket_engine.store import Stores
 from ticket_engine.store.clients import Clients
 from ticket_engine.tasks.delivery import Outbox
 from ticket_engine.tasks.task import Services
-from ticket_engine.tickets import RuleTrial, TicketList, TicketWork
+from ticket_engine.tickets import Erasure, Replay, Retention, RuleTrial, TicketExport, TicketList, TicketWork
 
 
 class Engine:
@@ -126,6 +126,26 @@ class Engine:
     def tickets(self) -> TicketWork:
         """Reading and changing tickets."""
         return TicketWork(self.stores, clock=self.clock)
+
+    @cached_property
+    def ticket_export(self) -> TicketExport:
+        """Tickets as files."""
+        return TicketExport(self.stores)
+
+    @cached_property
+    def replay(self) -> Replay:
+        """Reading again what could not be read."""
+        return Replay(self.stores, clock=self.clock)
+
+    @cached_property
+    def erasure(self) -> Erasure:
+        """Erasing a person's mail."""
+        return Erasure(self.stores, clock=self.clock)
+
+    @cached_property
+    def retention(self) -> Retention:
+        """Removing closed tickets by age."""
+        return Retention(self.stores, clock=self.clock)
 
     @cached_property
     def rule_trial(self) -> RuleTrial:

@@ -106,6 +106,12 @@ DELIVERY_GIVEN_UP = Event(
     "Webhook posts or notifications of a mailbox were given up after all tries; the journal says why.",
     ("mailbox", "dead"),
 )
+TICKETS_REMOVED = Event(
+    "tickets-removed",
+    logging.INFO,
+    "The retention timer ran: so many closed tickets were removed, and so many mailboxes failed.",
+    ("tickets", "failed"),
+)
 MAILBOX_CONNECTED = Event("mailbox-connected", logging.INFO, "A consent gave a mailbox its token.", ("mailbox",))
 CONSENT_FAILED = Event(
     "consent-failed", logging.WARNING, "A consent did not lead to a connection.", ("mailbox", "code", "actor")
@@ -127,6 +133,7 @@ EVENTS = (
     DELIVERIES_QUEUED,
     DELIVERED,
     DELIVERY_GIVEN_UP,
+    TICKETS_REMOVED,
     MAILBOX_CONNECTED,
     CONSENT_FAILED,
 )

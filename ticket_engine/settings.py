@@ -157,6 +157,12 @@ class Settings:
         parse_schedule,
         "30 * * * * *",
     )
+    ticket_retention_schedule: str = _setting(
+        "TICKET_RETENTION_SCHEDULE",
+        "When closed tickets are removed that their ticket type keeps no longer (NCRONTAB, UTC)",
+        parse_schedule,
+        "0 20 * * * *",
+    )
     webhook_allow_private: bool = _setting(
         "WEBHOOK_ALLOW_PRIVATE",
         "Whether webhooks may post to addresses of private networks: true or false",

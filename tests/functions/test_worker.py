@@ -62,6 +62,7 @@ EXPECTED: dict[str, list[dict[str, Any]]] = {
     "token_refresh_poison": [queue("IN", "queueTrigger", "message", "token-refresh-poison")],
     "token_refresh_timer": [queue("OUT", "queue", "mailboxes", "token-refresh"), timer("%TOKEN_REFRESH_SCHEDULE%")],
     "task_delivery_timer": [queue("OUT", "queue", "mailboxes", "task-delivery"), timer("%TASK_DELIVERY_SCHEDULE%")],
+    "ticket_retention_timer": [timer("%TICKET_RETENTION_SCHEDULE%")],
     "task_delivery_poison": [queue("IN", "queueTrigger", "message", "task-delivery-poison")],
     "task_delivery_mailbox": [queue("IN", "queueTrigger", "message", "task-delivery")],
     "token_refresh_mailbox": [queue("IN", "queueTrigger", "message", "token-refresh")],

@@ -196,7 +196,15 @@ def desk(tmp_path: Path) -> Desk:
     """A desk where everything goes well; a test takes away or changes one thing."""
     folder = tmp_path / "checkout"
     (folder / "bin").mkdir(parents=True)
-    for name in ("infra", "oauth_callback", "token_refresh", "mail_poll", "task_delivery", "console"):
+    for name in (
+        "infra",
+        "oauth_callback",
+        "token_refresh",
+        "mail_poll",
+        "task_delivery",
+        "ticket_retention",
+        "console",
+    ):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("requirements.txt", "host.json"):
         shutil.copy(ROOT / name, folder / name)

@@ -56,7 +56,15 @@ def test_every_event_of_an_alert_is_logged_somewhere(deployment: Any) -> None:
     constants = {value.name: key for key, value in vars(module).items() if isinstance(value, module.Event)}
     sources = "\n".join(
         each.read_text()
-        for folder in ("ticket_engine", "oauth_callback", "token_refresh", "mail_poll", "task_delivery", "console")
+        for folder in (
+            "ticket_engine",
+            "oauth_callback",
+            "token_refresh",
+            "mail_poll",
+            "task_delivery",
+            "ticket_retention",
+            "console",
+        )
         for each in (ROOT / folder).rglob("*.py")
     )
     asked = set(re.findall(r"'([a-z-]+)'", "".join(queries(deployment).values()))) & set(FIELDS)

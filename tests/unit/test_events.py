@@ -10,7 +10,15 @@ from ticket_engine import events
 from ticket_engine.events import EVENTS
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("ticket_engine", "mail_poll", "token_refresh", "oauth_callback", "task_delivery", "console")
+FOLDERS = (
+    "ticket_engine",
+    "mail_poll",
+    "token_refresh",
+    "oauth_callback",
+    "task_delivery",
+    "ticket_retention",
+    "console",
+)
 DECLARED = {name: event for name, event in vars(events).items() if isinstance(event, events.Event)}
 
 

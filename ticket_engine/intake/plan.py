@@ -168,10 +168,28 @@ def entry_name(key: str) -> str:
 
 
 def _message(key: str, each: Incoming, ticket: str, now: datetime, archive: str, segment: str) -> Message:
-    parsed = each.parsed
-    return Message(
+    place = Message(
         key=key,
         ticket=ticket,
+        kind=each.parsed.kind,
+        message_id="",
+        subject="",
+        sender="",
+        recipients="",
+        received_at=now,
+        size=max(each.item.size, len(each.raw)),
+        archive=archive,
+        entry=entry_name(key),
+        source_item=each.item.id[:_MAX_ID],
+        segment=segment,
+    )
+    return message_of(each.parsed, like=place)
+
+
+def message_of(parsed: Parsed, *, like: Message) -> Message:
+    """The message that a mail says, with its key and its places taken from another."""
+    return replace(
+        like,
         kind=parsed.kind,
         message_id=parsed.message_id[:_MAX_ID],
         subject=parsed.subject,
@@ -179,18 +197,12 @@ def _message(key: str, each: Incoming, ticket: str, now: datetime, archive: str,
         sender_address=parsed.sender.address,
         recipients=parsed.recipient_line,
         sent_at=parsed.sent_at,
-        received_at=now,
-        size=max(each.item.size, len(each.raw)),
-        archive=archive,
-        entry=entry_name(key),
-        source_item=each.item.id[:_MAX_ID],
         text=parsed.text,
         attachments=len(parsed.attachments),
         attachment_names=parsed.attachment_names,
         classes=" ".join(parsed.classification.kinds),
         reasons=parsed.reason_lines,
         problem=parsed.problem,
-        segment=segment,
     )
 
 

@@ -166,6 +166,7 @@ class Inspection:
             ("MAIL_POLL_SCHEDULE", settings.mail_poll_schedule),
             ("TOKEN_REFRESH_SCHEDULE", settings.token_refresh_schedule),
             ("TASK_DELIVERY_SCHEDULE", settings.task_delivery_schedule),
+            ("TICKET_RETENTION_SCHEDULE", settings.ticket_retention_schedule),
         ):
             following = schedule.next_run(text, now)
             yield Check(name, Verdict.OK, f"{text}: next at {following:%H:%M:%S} UTC.")

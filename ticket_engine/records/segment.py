@@ -94,12 +94,20 @@ class Segment:
         current = {each.id: each for each in tickets}
         return replace(self, tickets=_packed_tickets(current.get(each.id, each) for each in self.listed()))
 
+    def with_text(self, old: str, message: Message) -> Segment:
+        """The segment with the text of this message in the place of that of the message with the old key."""
+        end = old[-_KEY_DIGITS:]
+        parts = (_text_of(message) if part[1] == end else part for part in self._texts())
+        return replace(self, texts=_packed_texts(parts))
+
+    def _texts(self) -> list[list[str]]:
+        text = zlib.decompress(self.texts).decode() if self.texts else ""
+        return [each.split(_NEXT_FIELD, 2) for each in text.split(_NEXT_TEXT) if each]
+
     def without(self, *, tickets: Collection[str] = (), messages: Collection[str] = ()) -> Segment:
         """The segment without these tickets and all their texts, and without the texts of these messages (by key)."""
         ends = {key[-_KEY_DIGITS:] for key in messages}
-        text = zlib.decompress(self.texts).decode() if self.texts else ""
-        parts = (each.split(_NEXT_FIELD, 2) for each in text.split(_NEXT_TEXT) if each)
-        left = (part for part in parts if part[0] not in tickets and part[1] not in ends)
+        left = (part for part in self._texts() if part[0] not in tickets and part[1] not in ends)
         return replace(
             self,
             tickets=_packed_tickets(each for each in self.listed() if each.id not in tickets),

@@ -319,6 +319,9 @@ class TicketType(_Record):
         "a number from 1, which is asked first, to 1000", default=100
     )
 
+    keep_days: Annotated[int, Field(ge=0, le=36_500)] = _accepts(
+        "how many days closed tickets are kept after their last change; 0 keeps them for ever", default=0
+    )
     webhook_url: Annotated[str, Field(max_length=500), AfterValidator(_webhook_url)] = _accepts(
         "the https address that takes the posts of the task Webhook, without a user name", default=""
     )

@@ -351,6 +351,15 @@ class JournalTable:
         entries = self._entries(mailbox_id)
         return [entry for _, entry in zip(range(count), entries, strict=False)]
 
+    def erase(self, mailbox_id: str, text: str) -> int:
+        """Delete a mailbox's entries that hold this text, whatever its case; returns how many."""
+        wanted = text.casefold()
+        rows = self._rows.query("PartitionKey eq @p", {"p": mailbox_id}, select=["RowKey", "sentence", "by"])
+        found = [
+            str(each["RowKey"]) for each in rows if wanted in f"{each.get('sentence')} {each.get('by')}".casefold()
+        ]
+        return self._rows.delete_all(mailbox_id, found)
+
     def _entries(self, mailbox_id: str) -> Iterator[JournalEntry]:
         for each in self._rows.query("PartitionKey eq @p", {"p": mailbox_id}):
             yield from_entity(JournalEntry, each)

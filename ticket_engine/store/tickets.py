@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
-from ticket_engine.records import Errand, Message, Ticket, TicketEvent
-from ticket_engine.store.entities import from_entity, to_entity
+from ticket_engine.records import Errand, Message, Ticket, TicketEvent, ticket_id_prefix
+from ticket_engine.store.entities import Entity, from_entity, to_entity
 from ticket_engine.store.errands import errand_row
 from ticket_engine.store.rows import Rows, Stored
-from ticket_engine.store.transactions import Operation, create, replace
+from ticket_engine.store.transactions import Operation, create, delete, replace
 
 if TYPE_CHECKING:
     from ticket_engine.store.clients import Clients
@@ -24,6 +24,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # So many reads run side by side, from so many on.
 _READERS = 8
 _WORTH_THREADS = 4
+# What of a message says whose it is and where it lies.
+_PLACES = (
+    "PartitionKey", "RowKey", "Format", "key", "ticket", "kind", "message_id", "subject", "sender", "sender_address",
+    "recipients", "received_at", "size", "archive", "entry", "source_item", "segment",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -113,11 +118,74 @@ class TicketTable:
         rows = self._rows.query(condition, parameters, select=["RowKey", "ticket"], size=1)
         return next((str(row["ticket"]) for row in rows), None)
 
+    def senders(self, mailbox_id: str) -> Iterator[Message]:
+        """Every message of a mailbox, with its addresses and places only: its texts are left out."""
+        condition = "PartitionKey eq @p and RowKey ge 'M' and RowKey lt 'N'"
+        for each in self._rows.query(condition, {"p": mailbox_id}, select=_PLACES):
+            yield from_entity(Message, each)
+
+    def unparsed(self, mailbox_id: str) -> Iterator[Message]:
+        """The messages of a mailbox that could not be read."""
+        condition = "PartitionKey eq @p and RowKey ge 'M' and RowKey lt 'N' and kind eq 'unparsed'"
+        for each in self._rows.query(condition, {"p": mailbox_id}):
+            yield from_entity(Message, each)
+
+    def closed_before(self, mailbox_id: str, ticket_type: str, moment: datetime) -> Iterator[Ticket]:
+        """The closed tickets of a type that nobody has changed since that moment."""
+        condition = (
+            "PartitionKey eq @p and RowKey ge @a and RowKey lt 'U' and ticket_type eq @t and state eq 'closed' "
+            "and updated_at lt @m"
+        )
+        start = f"T{ticket_id_prefix(moment)}"
+        for each in self._rows.query(condition, {"p": mailbox_id, "a": start, "t": ticket_type, "m": moment}):
+            yield from_entity(Ticket, each)
+
+    def reduce(self, mailbox_id: str, ticket: Ticket, etag: str, keys: Sequence[str]) -> None:
+        """Delete messages of a ticket (98 at most) together with writing the ticket; an empty ticket is deleted too.
+
+        Raises:
+            TransactionConflictError: the ticket has changed, or a message is gone already.
+        """
+        row = f"T{ticket.id}"
+        change = _update(mailbox_id, ticket, etag) if ticket.messages else delete(mailbox_id, row, etag)
+        self._rows.transact([change, *(delete(mailbox_id, key) for key in keys)])
+
+    def replace_message(self, mailbox_id: str, ticket: Ticket, etag: str, old: str, message: Message) -> None:
+        """Write a message anew together with its ticket; its key may be another one than the old.
+
+        Raises:
+            TransactionConflictError: the ticket or the message has changed.
+        """
+        if old == message.key:
+            written = [replace(to_entity(message, mailbox_id, old), "*")]
+        else:
+            written = [delete(mailbox_id, old), create(to_entity(message, mailbox_id, message.key))]
+        self._rows.transact([_update(mailbox_id, ticket, etag), *written])
+
+    def delete_events(self, mailbox_id: str, ticket_id: str) -> int:
+        """Delete a ticket's history; returns how many lines it had."""
+        return self._rows.delete_all(
+            mailbox_id, [str(row["RowKey"]) for row in self._event_rows(mailbox_id, ticket_id)]
+        )
+
+    def rewrite_events(self, mailbox_id: str, ticket_id: str, change: Callable[[TicketEvent], TicketEvent]) -> int:
+        """Write those lines of a ticket's history anew that a change changes; returns how many."""
+        count = 0
+        for row in list(self._event_rows(mailbox_id, ticket_id)):
+            event = from_entity(TicketEvent, row)
+            changed = change(event)
+            if changed != event:
+                self._rows.put(changed, mailbox_id, str(row["RowKey"]))
+                count += 1
+        return count
+
     def events(self, mailbox_id: str, ticket_id: str) -> list[TicketEvent]:
         """A ticket's history, oldest first."""
+        return [from_entity(TicketEvent, each) for each in self._event_rows(mailbox_id, ticket_id)]
+
+    def _event_rows(self, mailbox_id: str, ticket_id: str) -> Iterator[Entity]:
         condition = "PartitionKey eq @p and RowKey ge @a and RowKey lt @b"
-        rows = self._rows.query(condition, {"p": mailbox_id, "a": f"E{ticket_id}-", "b": f"E{ticket_id}."})
-        return [from_entity(TicketEvent, each) for each in rows]
+        return self._rows.query(condition, {"p": mailbox_id, "a": f"E{ticket_id}-", "b": f"E{ticket_id}."})
 
 
 def _update(mailbox_id: str, ticket: Ticket, etag: str) -> Operation:

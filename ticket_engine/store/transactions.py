@@ -59,9 +59,9 @@ def replace(entity: Entity, etag: str) -> Operation:
     return Operation("PUT", entity, etag)
 
 
-def delete(partition: str, row: str) -> Operation:
-    """Delete a row that must exist."""
-    return Operation("DELETE", {"PartitionKey": partition, "RowKey": row}, "*")
+def delete(partition: str, row: str, etag: str = "*") -> Operation:
+    """Delete a row that must exist, with an ETag only as it was read."""
+    return Operation("DELETE", {"PartitionKey": partition, "RowKey": row}, etag)
 
 
 class Transactions:
