@@ -222,6 +222,27 @@ def test_expiry_warnings_are_given_once_each_in_journal_log_and_health(
     assert desk.engine.health.judge(desk.mailbox, states.token(desk.id), None, later).warnings == ()
 
 
+def test_a_refresh_token_that_could_not_be_renewed_warns_that_its_owner_must_act(
+    new_desk: Desks, cloud: DevCloud, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk = new_desk()
+    ends_at = cloud.clock() + timedelta(days=700)
+    desk.engine.stores.vault.store_client_secret(desk.id, desk.application.add_secret(), ends_at)
+    desk.connect()
+    given = []
+    for days in (59, 61, 61, 84, 89.5, 91):
+        engine = Engine(desk.engine.settings, ahead(cloud, timedelta(days=days)))
+        caplog.clear()
+        with caplog.at_level(logging.INFO):
+            engine.expiry.look()
+        mine = [each for each in events(caplog, "expiry") if each.__dict__["mailbox"] == desk.id]
+        given += [(days, each.__dict__["days"], each.__dict__["what"]) for each in mine]
+    assert given == [(61, 30, "refresh token"), (84, 7, "refresh token"), (89.5, 1, "refresh token")]
+    entry = desk.engine.stores.journal.newest(desk.id)[0]
+    assert (entry.event, entry.actor) == ("expiry", Actor.OWNER)
+    assert f"{desk.address} must open a new consent link" in entry.sentence
+
+
 def test_a_secret_whose_end_nobody_told_ends_after_two_years_at_the_latest(desk: Any, cloud: DevCloud) -> None:
     ends_at = desk.engine.stores.states.token(desk.id).credential_ends_at
     assert abs(ends_at - cloud.clock() - timedelta(days=730)) < timedelta(minutes=5)

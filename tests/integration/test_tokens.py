@@ -303,6 +303,7 @@ class Fleet:
         return self.states_of
 
 
+@pytest.mark.timeout(600)
 def test_ten_thousand_mailboxes_stay_under_the_vaults_write_limit() -> None:
     start = datetime(2026, 11, 24, tzinfo=UTC)
     first_due = start + timedelta(hours=17)
@@ -323,6 +324,7 @@ def test_ten_thousand_mailboxes_stay_under_the_vaults_write_limit() -> None:
     assert oldest < timedelta(hours=30)
 
 
+@pytest.mark.timeout(600)  # a hundred days of polls take a while on a busy machine
 def test_a_hundred_days_of_polling_leave_no_gap_and_at_most_a_hundred_versions(
     desk: Any, cloud: DevCloud, mail: Callable[..., bytes]
 ) -> None:
