@@ -62,7 +62,11 @@ def display(raw: bytes, inline: Callable[[Attachment], str], *, show_remote: boo
         return inline(found) if found is not None and found.type in _IMAGES else None
 
     sanitizer = Sanitizer(url, show_remote)
-    html = joined(_shown(mail, part, sanitizer) for part in mail.body.html)
+    try:
+        html = joined(_shown(mail, part, sanitizer) for part in mail.body.html)
+    except Exception:  # noqa: BLE001 - one message is an isolation edge: its text can still be shown
+        sentence = "The HTML of this mail can't be shown; this is its text."
+        return Display(preformatted(mail.text(MAX_TEXT)), warnings=(sentence,))
     return Display(html, sanitizer.remote, tuple(sanitizer.warnings))
 
 
