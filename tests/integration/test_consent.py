@@ -437,7 +437,7 @@ def test_a_vault_that_fails_after_the_wrong_account_only_takes_the_offer_away(ne
 
 
 def test_a_removed_mailbox_ends_its_sign_in(new_desk: Desks) -> None:
-    desk = new_desk()
+    desk = new_desk(ticket_type=False)
     started = desk.engine.consent.start(desk.id, desk.invite())
     parameters = desk.cloud_redirect(started.authorize_url)
     desk.engine.stores.mailboxes._rows.delete("mailbox", desk.id)
