@@ -31,6 +31,7 @@ _DEFAULTS = {
     "rules_match": "any",
     "priority": 100,
     "notify_per_hour": 20,
+    "keep_days": 0,
 }
 
 
