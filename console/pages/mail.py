@@ -13,8 +13,11 @@ from flask import Blueprint, Response, g, render_template, request
 from werkzeug.exceptions import NotFound
 
 from ticket_engine.mime import Attachment, NoSuchPartError, display, extract, parse, read
+from ticket_engine.records import MessageKind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ticket_engine.records import Message
 
 bp = Blueprint("mail", __name__)
@@ -25,6 +28,8 @@ _FRAME_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src {images}; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox"
 )
+# Among so many first mails of a ticket the one that could not be read is looked for.
+_FIRST = 20
 _FILE_POLICY = "default-src 'none'; sandbox"
 
 
@@ -46,6 +51,18 @@ def page(mailbox_id: str, ticket_id: str, key: str) -> Response:
 def raw_mail(mailbox_id: str, ticket_id: str, key: str) -> Response:
     """The mail byte for byte, as it came, to save."""
     return _file(_raw(mailbox_id, ticket_id, key), f"{ticket_id}-{key[-8:]}.eml", "message/rfc822")
+
+
+@bp.get("/tickets/<mailbox_id>/<ticket_id>/raw")
+def unread_mail(mailbox_id: str, ticket_id: str) -> Response:
+    """The raw mail of a ticket whose mail could not be read; of another ticket its first."""
+    stored = g.engine.stores.tickets.ticket(mailbox_id, ticket_id)
+    keys = [] if stored is None else stored.record.message_keys[:_FIRST]
+    messages: list[Message] = list(g.engine.stores.tickets.messages_by_key(mailbox_id, keys))
+    if not messages:
+        raise NotFound
+    message = next((each for each in messages if each.kind is MessageKind.UNPARSED), messages[0])
+    return _file(g.engine.tickets.raw(message), f"{ticket_id}.eml", "message/rfc822")
 
 
 @bp.get("/tickets/<mailbox_id>/<ticket_id>/<key>/file")
@@ -86,7 +103,7 @@ def _raw(mailbox_id: str, ticket_id: str, key: str) -> bytes:
 
 def _message(mailbox_id: str, ticket_id: str, key: str) -> Message:
     """The message with this key, which must be one of this ticket's, or of one that was merged into it."""
-    found: list[Message] = g.engine.stores.tickets.messages_by_key(mailbox_id, [key]) if key.startswith("M") else []
+    found: Iterator[Message] = g.engine.stores.tickets.messages_by_key(mailbox_id, [key] if key.startswith("M") else [])
     for message in found:
         if message.ticket == ticket_id:
             return message

@@ -33,15 +33,25 @@ def quarantine() -> Answer:
 
 
 @bp.post("/quarantine")
-def release() -> Answer:
-    """Let the next poll try a mail again."""
+def act() -> Answer:
+    """Let the next poll fetch a mail again, or read a ticket's mail again that is here."""
     form = request.form
+    if form.get("do") == "replay":
+        return _replay(*form.get("ticket", "").partition("/")[::2])
     try:
         g.engine.quarantine.release(form.get("mailbox", ""), form.get("item", ""), by=g.principal.name)
     except (ItemNotFoundError, LeaseHeldError) as error:
         return _page(error.reaction.sentence), 409
     g.fleet.reread(form.get("mailbox", ""))
     return changed("/quarantine", "released")
+
+
+def _replay(mailbox_id: str, ticket_id: str) -> Answer:
+    results = g.engine.replay.ticket(mailbox_id, ticket_id, by=g.principal.name)
+    problems = [each.problem for each in results if not each.parsed]
+    if problems:
+        return _page(f"It still can't be read: {problems[0]} The raw mail can be saved."), 409
+    return changed("/quarantine", "replayed")
 
 
 def _page(problem: str = "") -> str:

@@ -4,8 +4,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from console.pages.ticket_types import in_order
-from ticket_engine.records import Mailbox, QuarantinedItem, TicketType
+from ticket_engine.intake import ingest
+from ticket_engine.mime import Parsed
+from ticket_engine.records import Mailbox, MessageKind, QuarantinedItem, TicketType
 
 VALUES = {
     "name": "Sales desk",
@@ -187,6 +191,27 @@ def test_a_mail_that_could_not_be_read_is_listed_in_quarantine(olga: Any, desk: 
     (ticket,) = desk.tickets()
     assert f"/api/console/tickets/{desk.id}/{ticket.id}" in olga.get("/quarantine").text
     assert olga.get("/quarantine?after=nonsense").status_code == 200
+    raw = olga.get(f"/tickets/{desk.id}/{ticket.id}/raw")
+    assert raw.data.startswith(b"no header at all")
+    assert raw.headers["Content-Disposition"].startswith("attachment")
+    answer = olga.post("/quarantine", {"do": "replay", "ticket": f"{desk.id}/{ticket.id}"})
+    assert answer.status_code == 409
+    assert "still can&#39;t be read" in answer.text
+
+
+def test_a_mail_that_can_be_read_by_now_is_read_again_by_one_click(
+    olga: Any, desk: Any, mail: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "parse", lambda raw: Parsed(MessageKind.UNPARSED, body=raw, problem="Not yet."))
+    desk.deliver(mail(1, subject="Readable after all"))
+    desk.poll()
+    (ticket,) = desk.tickets()
+    assert ticket.unparsed
+    answer = olga.post("/quarantine", {"do": "replay", "ticket": f"{desk.id}/{ticket.id}"})
+    assert answer.status_code == 303
+    (ticket,) = desk.tickets()
+    assert (ticket.subject, ticket.unparsed) == ("Readable after all", False)
+    assert "olga@contoso.example" in olga.get(f"/tickets/{desk.id}/{ticket.id}").text
 
 
 def test_a_webhook_gets_a_signing_secret_that_is_shown_once(olga: Any, desk: Any) -> None:

@@ -38,14 +38,22 @@ class Replay:
     def run(self, mailbox_id: str, *, by: str) -> Iterator[Replayed]:
         """Read every unparsed mail of a mailbox again; the ticket stays the same, and gets what is known now."""
         for message in list(self._stores.tickets.unparsed(mailbox_id)):
-            raw = self._stores.archive.read(message.archive, message.entry)
-            parsed = parse(raw)
-            if parsed.kind is not MessageKind.PARSED:
-                yield Replayed(message.ticket, message.key, parsed=False, problem=parsed.problem)
-                continue
-            done = self._write(mailbox_id, message, parsed, by)
-            problem = "" if done else "its ticket changed at the same moment: replay it again"
-            yield Replayed(message.ticket, message.key, parsed=done, problem=problem)
+            yield self._again(mailbox_id, message, by)
+
+    def ticket(self, mailbox_id: str, ticket_id: str, *, by: str) -> list[Replayed]:
+        """Read the unparsed mails of one ticket again; none where there is no such ticket."""
+        stored = self._stores.tickets.ticket(mailbox_id, ticket_id)
+        keys = [] if stored is None else stored.record.message_keys
+        messages = self._stores.tickets.messages_by_key(mailbox_id, keys)
+        return [self._again(mailbox_id, each, by) for each in messages if each.kind is MessageKind.UNPARSED]
+
+    def _again(self, mailbox_id: str, message: Message, by: str) -> Replayed:
+        parsed = parse(self._stores.archive.read(message.archive, message.entry))
+        if parsed.kind is not MessageKind.PARSED:
+            return Replayed(message.ticket, message.key, parsed=False, problem=parsed.problem)
+        done = self._write(mailbox_id, message, parsed, by)
+        problem = "" if done else "its ticket changed at the same moment: replay it again"
+        return Replayed(message.ticket, message.key, parsed=done, problem=problem)
 
     def _write(self, mailbox_id: str, old: Message, parsed: Parsed, by: str) -> bool:
         stored = self._stores.tickets.ticket(mailbox_id, old.ticket)
