@@ -93,6 +93,22 @@ LARGE: dict[str, Callable[[], bytes]] = {
     "undeclared-charset-of-megabytes": lambda: plain(body="зима".encode("koi8-r") * MEGABYTE),
     "utf-7": lambda: plain("Content-Type: text/plain; charset=utf-7", body=b"+" * 5 * MEGABYTE),
     "iso-2022-jp-escapes": lambda: plain("Content-Type: text/plain; charset=iso-2022-jp", body=b"\x1b$B\x1b(B" * MEGABYTE),
+    "undeclared-charset-in-every-part": lambda: plain(
+        "Content-Type: multipart/mixed; boundary=b",
+        body=multipart("b", *[part(b"X: y", body=f"зима и весна {n} раз".encode("koi8-r")) for n in range(500)]),
+    ),
+    "undeclared-charset-in-every-header": lambda: bare(
+        *[b"Received: " + f"зима и весна {n} раз".encode("koi8-r") for n in range(1_900)],
+        *[b"To: " + f"зима и весна {n} раз".encode("koi8-r") for n in range(100)],
+    ),
+    "undeclared-charset-in-every-name": lambda: plain(
+        "Content-Type: multipart/mixed; boundary=b",
+        body=multipart("b", *[
+            part(b"Content-Disposition: attachment; filename=" + f"зима и весна {n} раз".encode("koi8-r"), body="x")
+            for n in range(500)
+        ]),
+    ),
+    "unknown-charsets-in-words": lambda: bare(b"Subject: " + (b"a =?x?Q?" + b"=e4" * 20 + b"?= ") * 1_000),
     "calendar": lambda: plain("Content-Type: text/calendar", body=b"BEGIN:VEVENT\r\nSUMMARY:x\r\n" * 200_000),
     "delivery-report": lambda: plain(
         "Content-Type: multipart/report; boundary=b",

@@ -49,6 +49,7 @@ _STATEFUL = re.compile(rb"\x1b|~\{|\+|\0")
 _ASCII = re.compile(r"[\x00-\x7f]")
 _SAMPLE = 2_048
 _ENOUGH_TO_DETECT = 12
+_DETECTIONS = 3
 _NON_ASCII = re.compile(rb"[\x80-\xff]")
 
 
@@ -58,11 +59,30 @@ def codec(charset: str) -> str | None:
     return _CODECS.get(_SEPARATORS.sub("", charset.partition("*")[0].lower()))
 
 
-def decode(data: bytes, charset: str | None = None, *, hint: str | None = None) -> str:
+class Detector:
+    """Detects one mail's charset, three times at most: each takes milliseconds, and a mail may ask for thousands."""
+
+    def __init__(self) -> None:
+        self._left = _DETECTIONS
+        self._last = "cp1252"
+
+    def __call__(self, data: bytes) -> str:
+        """The codec that these octets look like, or what others of the mail did; windows-1252 where there are few."""
+        if len(_NON_ASCII.findall(data[: 64 * _SAMPLE])) < _ENOUGH_TO_DETECT:
+            return "cp1252"
+        if self._left:
+            self._left -= 1
+            self._last = detect(data)
+        return self._last
+
+
+def decode(
+    data: bytes, charset: str | None = None, *, hint: str | None = None, detector: Detector | None = None
+) -> str:
     """The text of these octets; never raises.
 
     The declared charset comes first, then UTF-8, then the declared one with a few octets replaced, then ``hint`` (a
-    header has that of its body), then what the octets look like, and in the end windows-1252.
+    header has that of its body), then what the octets look like to the detector, and in the end windows-1252.
     """
     if data.isascii() and not _STATEFUL.search(data):
         return data.decode("ascii")
@@ -80,7 +100,7 @@ def decode(data: bytes, charset: str | None = None, *, hint: str | None = None) 
                 return text
     if candidates and candidates[0] not in _MULTIBYTE:
         return _western(data, candidates[0])
-    return _western(data, hinted or detect(data))
+    return _western(data, hinted or (detector(data) if detector else "cp1252"))
 
 
 def _candidates(data: bytes, charset: str | None, hinted: str | None) -> list[str]:
@@ -103,9 +123,7 @@ def _is_mostly_right(text: str) -> bool:
 
 
 def detect(data: bytes) -> str:
-    """The codec that these octets look like; a guess, and windows-1252 where there is too little to guess by."""
-    if len(_NON_ASCII.findall(data[: 64 * _SAMPLE])) < _ENOUGH_TO_DETECT:
-        return "cp1252"
+    """The codec that these octets look like; a guess."""
     from charset_normalizer import from_bytes
 
     first = _NON_ASCII.search(data)

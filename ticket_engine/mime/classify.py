@@ -168,7 +168,7 @@ def _loop(headers: Headers, message_id: str, references: tuple[str, ...], findin
         found.append("An automatic answer to a mail that this service sent")
     if "x-loop" in headers:
         found.append(f"X-Loop: {headers.get('x-loop')}")
-    hops = len(headers.undecoded("received"))
+    hops = headers.count("received")
     if hops > _MAX_HOPS:
         found.append(f"It went through {hops} servers")
     return [Finding(MailClass.LOOP, reason) for reason in found]

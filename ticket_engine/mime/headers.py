@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ticket_engine.mime.charsets import decode
+from ticket_engine.mime.charsets import Detector, decode
 from ticket_engine.mime.words import decode_words, one_line
 
 # A header section of megabytes is an attack or an accident; what follows is still in the raw mail.
@@ -39,12 +39,13 @@ def split(raw: bytes, start: int = 0, end: int | None = None) -> tuple[int, int]
 class Headers:
     """The fields of a header section, by name in whatever case, decoded when asked for.
 
-    ``hint`` is the charset of raw 8-bit values that are not UTF-8.
+    Raw 8-bit values that are not UTF-8 have the charset that ``hinted`` gives, or what ``detector`` takes them for.
     """
 
-    def __init__(self, section: bytes, *, hint: str | None = None) -> None:
+    def __init__(self, section: bytes, *, detector: Detector | None = None) -> None:
         self._fields: dict[str, list[bytes]] = {}
-        self._hint = hint
+        self._hint: str | None = None
+        self.detector = detector
         self.complete = len(section) <= MAX_HEADER
         count = 0
         for line in _FOLD.sub(b" ", section[:MAX_HEADER]).splitlines():
@@ -81,7 +82,10 @@ class Headers:
 
     def undecoded(self, name: str) -> list[str]:
         """Every value of a field as text, its encoded words left alone (structured fields are taken apart first)."""
-        return [decode(value[:MAX_VALUE], hint=self._hint) for value in self._fields.get(name.lower(), ())]
+        return [
+            decode(value[:MAX_VALUE], hint=self._hint, detector=self.detector)
+            for value in self._fields.get(name.lower(), ())
+        ]
 
     def all(self, name: str) -> list[str]:
         """Every value of a field, decoded, as one line each."""
@@ -90,4 +94,10 @@ class Headers:
     def get(self, name: str) -> str:
         """The first value of a field, decoded, as one line; empty without one."""
         value = self.raw(name)[:MAX_VALUE]
-        return one_line(decode_words(decode(value, hint=self._hint), hint=self._hint)) if value else ""
+        if not value:
+            return ""
+        return one_line(decode_words(decode(value, hint=self._hint, detector=self.detector), hint=self._hint))
+
+    def count(self, name: str) -> int:
+        """How often a field is there."""
+        return len(self._fields.get(name.lower(), ()))

@@ -8,7 +8,7 @@ from ticket_engine.mime import tnef
 from ticket_engine.mime.attachments import Attachment, attachment_of, safe_name, unique_name
 from ticket_engine.mime.body import Body, body_of
 from ticket_engine.mime.calendar import events_of
-from ticket_engine.mime.charsets import decode
+from ticket_engine.mime.charsets import Detector, decode
 from ticket_engine.mime.headers import Headers, split
 from ticket_engine.mime.structure import Limits, Part, structure
 from ticket_engine.mime.text import reader_text, tidy
@@ -32,7 +32,7 @@ class Outline:
 
         Without a text or HTML part it is what Outlook packed into its container, or what its invitation says.
         """
-        text = reader_text(self.raw, self.body.text, limit)
+        text = reader_text(self.raw, self.body.text, limit, self.headers.detector)
         if text:
             return text
         for part in self.body.attachments:
@@ -90,7 +90,7 @@ def opened(raw: bytes) -> tuple[bytes, Headers, int]:
     if b"\n" not in raw:
         raw = raw.replace(b"\r", b"\n")
     stop, start = split(raw)
-    return raw, Headers(raw[:stop]), start
+    return raw, Headers(raw[:stop], detector=Detector()), start
 
 
 def outline(raw: bytes, headers: Headers, start: int) -> Outline:

@@ -91,8 +91,8 @@ def extract(raw: bytes, section: str) -> tuple[Attachment, bytes]:
 
 def _shown(mail: Outline, part: Part, sanitizer: Sanitizer) -> str:
     if part.type != "text/html":
-        return preformatted(part_text(mail.raw, part, MAX_TEXT))
-    return sanitizer.sanitized(html_source(mail.raw, part, 2 * MAX_HTML))
+        return preformatted(part_text(mail.raw, part, MAX_TEXT, mail.headers.detector))
+    return sanitizer.sanitized(html_source(mail.raw, part, 2 * MAX_HTML, mail.headers.detector))
 
 
 def _events(mail: Outline) -> tuple[Event, ...]:

@@ -95,14 +95,14 @@ def _part(
             limits.problem = f"The mail has more than {MAX_DEPTH} levels of parts; what is deeper was not taken apart."
         else:
             default = "message/rfc822" if kind == "multipart/digest" else "text/plain"
-            children = tuple(_children(raw, delimited, section, limits, depth + 1, default))
+            children = tuple(_children(raw, headers, delimited, section, limits, depth + 1, default))
             encoding = ""
     section = section or ("" if children else "1")
     return Part(section, kind, headers, given, disposition, filename, encoding, *span, children)
 
 
 def _children(
-    raw: bytes, spans: list[tuple[int, int]], section: str, limits: Limits, depth: int, default: str
+    raw: bytes, headers: Headers, spans: list[tuple[int, int]], section: str, limits: Limits, depth: int, default: str
 ) -> Iterator[Part]:
     for number, (start, end) in enumerate(spans, 1):
         if limits.parts >= MAX_PARTS:
@@ -110,7 +110,7 @@ def _children(
             return
         stop, body = split(raw, start, end)
         name = f"{section}.{number}" if section else str(number)
-        yield _part(raw, Headers(raw[start:stop]), (body, end), name, limits, depth, default)
+        yield _part(raw, Headers(raw[start:stop], detector=headers.detector), (body, end), name, limits, depth, default)
 
 
 def _content_type(headers: Headers, default: str) -> tuple[str, dict[str, str]]:

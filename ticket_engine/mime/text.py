@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from ticket_engine.mime.charsets import decode
+from ticket_engine.mime.charsets import Detector, decode
 from ticket_engine.mime.html import MAX_HTML, html_to_text
 from ticket_engine.mime.structure import Part
 
@@ -18,27 +18,27 @@ _HEAD = 4_096
 _SIGNATURE = "-- "
 
 
-def reader_text(raw: bytes, parts: Iterable[Part], limit: int) -> str:
+def reader_text(raw: bytes, parts: Iterable[Part], limit: int, detector: Detector | None) -> str:
     """The text of these parts in order, of which at most ``limit`` octets of each text part are read."""
-    return tidy("\n\n".join(filter(None, (part_text(raw, part, limit) for part in parts))))
+    return tidy("\n\n".join(filter(None, (part_text(raw, part, limit, detector) for part in parts))))
 
 
-def part_text(raw: bytes, part: Part, limit: int) -> str:
+def part_text(raw: bytes, part: Part, limit: int, detector: Detector | None) -> str:
     """The text of a text or HTML part."""
     if part.type == "text/html":
         # Outlook's HTML begins with kilobytes of style.
-        return html_to_text(html_source(raw, part, min(limit * 16, MAX_HTML)))
-    text = decode(part.content(raw, limit), part.charset)
+        return html_to_text(html_source(raw, part, min(limit * 16, MAX_HTML), detector))
+    text = decode(part.content(raw, limit), part.charset, detector=detector)
     if part.parameters.get("format", "").lower() == "flowed":
         return unflowed(text, delete_space=part.parameters.get("delsp", "").lower() == "yes")
     return text
 
 
-def html_source(raw: bytes, part: Part, limit: int) -> str:
+def html_source(raw: bytes, part: Part, limit: int, detector: Detector | None) -> str:
     """The HTML of a part, by its own charset or the one that the HTML names; at most ``limit`` octets are read."""
     content = part.content(raw, limit)
     named = _META_CHARSET.search(content, 0, _HEAD)
-    return decode(content, part.charset or (named[1].decode("ascii") if named else None))
+    return decode(content, part.charset or (named[1].decode("ascii") if named else None), detector=detector)
 
 
 def tidy(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from ticket_engine.mime.charsets import decode
 from ticket_engine.mime.html import html_to_text
 from ticket_engine.mime.rtf import decompressed, rtf_to_text
+from ticket_engine.mime.words import one_line
 
 TYPES = {"application/ms-tnef", "application/vnd.ms-tnef"}
 _SIGNATURE = b"\x78\x9f\x3e\x22"
@@ -25,6 +27,10 @@ _FIXED = {2: 4, 3: 4, 4: 4, 5: 8, 6: 8, 7: 8, 10: 4, 11: 4, 20: 8, 64: 8, 72: 16
 _STRING, _UNICODE, _BINARY, _OBJECT = 30, 31, 258, 13
 _MANY, _NAMED = 0x1000, 0x8000
 _IID = 16
+
+
+# What a type may be, so that it can stand in a header.
+_TYPE = re.compile(r"[a-z0-9.+-]{1,80}/[a-z0-9.+-]{1,80}")
 
 
 class TnefError(ValueError):
@@ -160,5 +166,8 @@ def _attachment(found: dict[int, bytes]) -> TnefAttachment:
 
     content = found.get(_CONTENT, b"")
     nested = content.startswith(_SIGNATURE)
-    kind = text(_MEDIA_TYPE).lower() or ("application/ms-tnef" if nested else "application/octet-stream")
-    return TnefAttachment(text(_LONG_NAME) or text(_SHORT_NAME), kind, content, text(_CONTENT_ID).strip("<> "))
+    kind = text(_MEDIA_TYPE).lower()
+    if not _TYPE.fullmatch(kind):
+        kind = "application/ms-tnef" if nested else "application/octet-stream"
+    name = text(_LONG_NAME) or text(_SHORT_NAME)
+    return TnefAttachment(name, kind, content, one_line(text(_CONTENT_ID)).strip("<> "))
