@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.site import Line, Site
+from ticket_engine.errors import VaultUnavailableError
 from ticket_engine.records import Mailbox, TicketType
+from ticket_engine.store.vault import StoredSecret
 
 _THREADS = 32
 _LINE = Line("POP3", slow_login=1.0)
@@ -65,12 +67,21 @@ def _multiply(site: Site, first: str, mailboxes: int) -> None:
         name = f"fleet-{number}"
         stores.mailboxes.add(Mailbox.create(**{**mailbox.model_dump(), "id": name, "name": name}))
         stores.ticket_types.add(TicketType.create(id=name, name=name, mailbox=name, admin_email="lead@contoso.example"))
-        stores.vault.store_client_secret(name, secret.value)
-        stored = stores.vault.store_refresh_token(name, token.value, expires_at)
+        _patiently(lambda: stores.vault.store_client_secret(name, secret.value))
+        stored = _patiently(lambda: stores.vault.store_refresh_token(name, token.value, expires_at))
         stores.states.update_token(name, lambda _: replace(state, token_version=stored.version))
 
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(add, range(1, mailboxes)))
+
+
+def _patiently(write: Callable[[], StoredSecret]) -> StoredSecret:
+    """Write to the vault, however often it says that 300 writes in 10 seconds are enough."""
+    while True:
+        try:
+            return write()
+        except VaultUnavailableError:
+            time.sleep(1)
 
 
 def _round(site: Site, mailboxes: int) -> float:

@@ -266,8 +266,8 @@ module app 'modules/app.bicep' = {
       APPLICATIONINSIGHTS_CONNECTION_STRING: monitoring.outputs.insightsConnectionString
       APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identities.outputs.app.clientId};Authorization=AAD'
       PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY: 'true'
-      // As many threads as queue messages that one instance takes at once (host.json).
-      PYTHON_THREADPOOL_THREAD_COUNT: '24'
+      // A new batch is fetched while so many messages are in hand (host.json), so that no thread waits for one.
+      PYTHON_THREADPOOL_THREAD_COUNT: '32'
       // The console's sign-in, by an identity of its own, for accounts of this tenant.
       OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID: identities.outputs.signIn.clientId
       WEBSITE_AUTH_AAD_ALLOWED_TENANTS: tenant().tenantId

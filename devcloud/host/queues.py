@@ -76,6 +76,7 @@ class QueueListener:
         self._name = resolve(str(function.trigger["queueName"]))
         self._queue = storage.queue(self._name)
         self._running = _Running()
+        self._ended = threading.Event()
         self._threads = ThreadPoolExecutor(settings.batch_size + settings.new_batch_threshold, f"queue-{function.name}")
 
     def start(self) -> None:
@@ -96,8 +97,11 @@ class QueueListener:
             interval = min(interval, 1.0)
 
     def _receive(self) -> int:
-        if len(self._running.receipts) > self._settings.new_batch_threshold:
-            return 1
+        while len(self._running.receipts) > self._settings.new_batch_threshold:
+            # Enough is running: wait for one of them to end, and look after the others meanwhile.
+            self._ended.clear()
+            if len(self._running.receipts) > self._settings.new_batch_threshold and not self._ended.wait(1.0):
+                return 1
         # One page is one request; asking for the next one would take more messages than there are threads.
         pages = self._queue.receive_messages(
             messages_per_page=self._settings.batch_size, visibility_timeout=_HIDDEN_SECONDS
@@ -152,7 +156,9 @@ class QueueListener:
     def _forget(self, message: Any) -> Any:
         with self._running.lock:
             self._running.renewed.pop(message.id, None)
-            return self._running.receipts.pop(message.id)
+            receipt = self._running.receipts.pop(message.id)
+        self._ended.set()
+        return receipt
 
     def _renew(self) -> None:
         now = time.monotonic()

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
-import socket
 import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-
-FOR_EVER = 10**9
 
 
 @dataclass
@@ -31,66 +29,67 @@ class Rule:
 
 
 class MailProxy:
-    """Listens on ``port``; ``sessions`` counts the connections."""
+    """Listens on ``port``; ``sessions`` counts the connections. One event loop in a thread serves all of them."""
 
     def __init__(self, upstream: int, certificates: Any) -> None:
         self._upstream = upstream
         self._inner = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._inner.load_cert_chain(certificates.server_certificate, certificates.server_key)
         self._outer = certificates.context()
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=50)
-        self.port: int = self._listener.getsockname()[1]
         self.rules: list[Rule] = []
-        self.seen: list[bytes] = []
         self.sessions = 0
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._loop = asyncio.new_event_loop()
+        threading.Thread(target=self._loop.run_forever, daemon=True).start()
+        start = asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._inner, limit=2**26)
+        self._server = asyncio.run_coroutine_threadsafe(start, self._loop).result(timeout=10)
+        self.port: int = self._server.sockets[0].getsockname()[1]
 
     def close(self) -> None:
-        """Stop listening."""
-        self._listener.close()
+        """Stop listening; what is still connected ends with its client."""
+        self._loop.call_soon_threadsafe(self._server.close)
 
-    def _accept(self) -> None:
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.sessions += 1
         with contextlib.suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                self.sessions += 1
-                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+            if self._rule(b"(connect)") is None:
+                server = await asyncio.open_connection(
+                    "127.0.0.1", self._upstream, ssl=self._outer, server_hostname="localhost"
+                )
+                await self._talk(_Session(reader, writer, *server))
+        writer.transport.abort()
 
-    def _serve(self, raw: socket.socket) -> None:
-        with contextlib.suppress(OSError, ValueError), raw:
-            client = self._inner.wrap_socket(raw, server_side=True)
-            if self._rule(b"(connect)") is not None:
-                return
-            plain = socket.create_connection(("127.0.0.1", self._upstream))
-            server = self._outer.wrap_socket(plain, server_hostname="localhost")
-            session = _Session(client, server)
-            threading.Thread(target=session.down, daemon=True).start()
-            for line in client.makefile("rb"):
-                self.seen.append(line)
-                if not self._pass_on(session, line):
-                    break
-            session.close()
+    async def _talk(self, session: _Session) -> None:
+        down = asyncio.create_task(session.down())
+        up = asyncio.create_task(self._up(session))
+        await asyncio.wait({up, down}, return_when=asyncio.FIRST_COMPLETED)
+        for each in (up, down):
+            each.cancel()
+        await asyncio.gather(up, down, return_exceptions=True)
+        session.server.transport.abort()
 
-    def _pass_on(self, session: _Session, line: bytes) -> bool:
+    async def _up(self, session: _Session) -> None:
+        while (line := await session.lines.readline()) and await self._pass_on(session, line):
+            pass
+
+    async def _pass_on(self, session: _Session, line: bytes) -> bool:
         """Do with a client's line what the rules say; False ends the session."""
-        if session.stalled:
-            return True
-        rule = self._rule(line)
+        rule = None if session.stalled else self._rule(line)
         if rule is None:
-            session.server.sendall(line)
+            if not session.stalled:
+                session.server.write(line)
             return True
         if rule.call is not None:
-            rule.call()
+            await self._loop.run_in_executor(None, rule.call)
         if rule.answer is not None:
-            session.client.sendall(rule.answer.replace(b"TAG", line.split()[0]))
+            session.client.write(rule.answer.replace(b"TAG", line.split()[0]))
+            await session.client.drain()
             return not rule.answer.startswith(b"* BYE")
+        session.stalled = rule.stall
         if rule.cut == 0:
             return False
-        if rule.stall:
-            session.stalled = True
-            return True
         session.left = rule.cut
-        session.server.sendall(line)
+        if not rule.stall:
+            session.server.write(line)
         return True
 
     def _rule(self, line: bytes) -> Rule | None:
@@ -101,31 +100,25 @@ class MailProxy:
         return None
 
 
+@dataclass
 class _Session:
     """One client's connection and the one behind it; ``left`` are the octets that may still come down."""
 
-    def __init__(self, client: ssl.SSLSocket, server: ssl.SSLSocket) -> None:
-        self.client = client
-        self.server = server
-        self.left: int | None = None
-        self.stalled = False
+    lines: asyncio.StreamReader
+    client: asyncio.StreamWriter
+    answers: asyncio.StreamReader
+    server: asyncio.StreamWriter
+    left: int | None = None
+    stalled: bool = False
 
-    def down(self) -> None:
+    async def down(self) -> None:
         """Pass the server's octets on."""
-        with contextlib.suppress(OSError, ValueError):
-            while data := self.server.recv(65_536):
-                if self.left is not None and len(data) >= self.left:
-                    self.client.sendall(data[: self.left])
-                    break
-                if self.left is not None:
-                    self.left -= len(data)
-                self.client.sendall(data)
-        self.close()
-
-    def close(self) -> None:
-        """End both."""
-        for each in (self.client, self.server):
-            with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-            with contextlib.suppress(OSError):
-                each.close()
+        while data := await self.answers.read(65_536):
+            if self.left is not None and len(data) >= self.left:
+                self.client.write(data[: self.left])
+                await self.client.drain()
+                return
+            if self.left is not None:
+                self.left -= len(data)
+            self.client.write(data)
+            await self.client.drain()

@@ -242,6 +242,22 @@ def test_mails_that_come_and_go_during_the_poll_are_each_there_once(
 
 
 @pytest.mark.parametrize("kind", [POP3, IMAP])
+def test_a_large_mail_whose_headers_could_not_be_asked_for_is_not_passed_over(
+    behind: Callable[..., Any], mail: Mail, rule: Rule, kind: str
+) -> None:
+    desk, proxy = behind(kind)
+    desk.engine.poller._max_message_bytes = 2_000
+    desk.deliver(mail(1, body="x" * 5_000), mail(2), mail(3))
+    throttled = b"-ERR" if kind == POP3 else b"TAG NO"
+    headers = "^TOP" if kind == POP3 else "HEADER"
+    proxy.rules.append(rule(headers, answer=throttled + b" Request is throttled.\r\n"))
+    assert desk.poll().failure.code == "mail-throttled"
+    assert subjects(desk) == requests(2, 3), "what came before the break is kept"
+    desk.poll()
+    assert subjects(desk) == requests(1, 2, 3)
+
+
+@pytest.mark.parametrize("kind", [POP3, IMAP])
 def test_a_line_of_ten_megabytes_is_a_mail_like_any_other(behind: Callable[..., Any], mail: Mail, kind: str) -> None:
     desk, _ = behind(kind)
     raw = mail(1, body="x" * 10_000_000)

@@ -1,5 +1,6 @@
 """Reading, recognising and paging mails: values in, values out."""
 
+import threading
 from datetime import timedelta
 
 from devcloud.samples import samples
@@ -7,6 +8,7 @@ from ticket_engine.intake.commit import Incoming, archive_name, zipped
 from ticket_engine.intake.fingerprint import message_key
 from ticket_engine.intake.ingest import PAGE_BYTES, PAGE_MESSAGES, pages
 from ticket_engine.intake.poll import backoff
+from ticket_engine.intake.room import Room
 from ticket_engine.mail import Item
 from ticket_engine.mime import parse
 
@@ -49,3 +51,21 @@ def test_the_same_page_is_the_same_archive_and_another_page_is_another_one() -> 
     assert zipped(page) == zipped(page)
     fewer = list(page)[:-1]
     assert archive_name(list(page)) != archive_name(fewer)
+
+
+def test_room_for_mails_is_waited_for_and_one_mail_always_fits() -> None:
+    room, order = Room(100), []
+    room.take(500)
+
+    def waits() -> None:
+        room.take(60)
+        order.append("taken")
+
+    thread = threading.Thread(target=waits)
+    thread.start()
+    order.append("given")
+    room.give(500)
+    thread.join(timeout=10)
+    assert order == ["given", "taken"]
+    room.take(40)
+    room.give(100)

@@ -51,8 +51,8 @@ class Checkpoint(Protocol):
     def pending(self, items: Iterable[Item]) -> list[Item]:
         """The items that are done and stored whole, but perhaps not settled on the server."""
 
-    def after(self, tried: Sequence[Item], done: Sequence[Item], pending: Iterable[Item]) -> Self:
-        """The checkpoint after a page: what was tried and is not done stays open."""
+    def after(self, planned: Sequence[Item], done: Sequence[Item], pending: Iterable[Item]) -> Self:
+        """The checkpoint after a page: what was planned and is not done stays open, whether it was tried or not."""
 
     def settled(self, items: Iterable[Item]) -> Self:
         """The checkpoint after the server has settled these."""
@@ -109,9 +109,9 @@ class UidlCheckpoint:
         """The listed items that are to be settled."""
         return [item for item in items if _digest(item.id) in self.unsettled] if self.unsettled else []
 
-    def after(self, tried: Sequence[Item], done: Sequence[Item], pending: Iterable[Item]) -> Self:
-        """Add what is done; the rest of what was tried is simply not in the set."""
-        del tried
+    def after(self, planned: Sequence[Item], done: Sequence[Item], pending: Iterable[Item]) -> Self:
+        """Add what is done; the rest of the page is simply not in the set."""
+        del planned
         added, unsettled = {_digest(item.id) for item in done}, {_digest(item.id) for item in pending}
         return replace(self, done=self.done | added, unsettled=self.unsettled | unsettled, fresh=False)
 
@@ -127,7 +127,7 @@ class UidlCheckpoint:
 
 @dataclass(frozen=True)
 class UidCheckpoint:
-    """IMAP: UIDVALIDITY, the last UID that was tried, those up to it that are open, and those to be settled."""
+    """IMAP: UIDVALIDITY, the last UID that was planned, those up to it that are open, and those to be settled."""
 
     validity: int = 0
     last: int = 0
@@ -168,13 +168,13 @@ class UidCheckpoint:
         del items
         return [Item(f"{self.validity}-{uid}", uid, 0) for uid in sorted(self.unsettled)]
 
-    def after(self, tried: Sequence[Item], done: Sequence[Item], pending: Iterable[Item]) -> Self:
-        """Go on to the last UID that was tried."""
+    def after(self, planned: Sequence[Item], done: Sequence[Item], pending: Iterable[Item]) -> Self:
+        """Go on to the page's last UID."""
         finished = {item.number for item in done}
         return replace(
             self,
-            last=max([self.last, *(item.number for item in tried)]),
-            open=(self.open | {item.number for item in tried}) - finished,
+            last=max([self.last, *(item.number for item in planned)]),
+            open=(self.open | {item.number for item in planned}) - finished,
             unsettled=self.unsettled | {item.number for item in pending},
             fresh=False,
         )

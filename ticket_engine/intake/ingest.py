@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ticket_engine.errors import MailServerError, StorageRefusedError, TicketEngineError
 from ticket_engine.events import MAIL_QUARANTINED
 from ticket_engine.intake.commit import Committed, Committer, Incoming
+from ticket_engine.intake.room import ROOM
 from ticket_engine.intake.trouble import Troubles
 from ticket_engine.mail import Fetched, Item
 from ticket_engine.mime import Parsed, parse
@@ -65,6 +66,8 @@ class Run:
 
 @dataclass
 class _Page:
+    planned: Sequence[Item]
+    octets: int
     tried: list[Item] = field(default_factory=list)
     mails: list[Incoming] = field(default_factory=list)
     gone: list[Item] = field(default_factory=list)
@@ -132,7 +135,11 @@ class Ingest:
                 if number and self._run.over:
                     break
                 page = self._fetched(planned)
-                self._ended(running)
+                try:
+                    self._ended(running)
+                except BaseException:
+                    ROOM.give(page.octets)
+                    raise
                 running = committing.submit(copy_context().run, self._store, page)
                 if page.broken is not None:
                     # The mails before the break are good, and are committed before the poll fails.
@@ -168,18 +175,25 @@ class Ingest:
 
     @traced("fetch")
     def _fetched(self, planned: Sequence[Item]) -> _Page:
-        page = _Page()
         small = [item for item in planned if item.size <= self._run.max_message_bytes]
+        page = _Page(planned, sum(item.size for item in small))
+        ROOM.take(page.octets)
         try:
-            for fetched in self._session.fetch(small, lambda: not self._run.over):
-                page.add(fetched)
-            page.out_of_time = len(page.tried) < len(small)
-            for item in planned:
-                if item.size > self._run.max_message_bytes and not page.out_of_time:
-                    self._add_oversize(page, item)
+            self._fill(page, small)
         except MailServerError as error:
             page.broken = error
+        except BaseException:
+            ROOM.give(page.octets)
+            raise
         return page
+
+    def _fill(self, page: _Page, small: Sequence[Item]) -> None:
+        for fetched in self._session.fetch(small, lambda: not self._run.over):
+            page.add(fetched)
+        page.out_of_time = len(page.tried) < len(small)
+        for item in page.planned:
+            if item.size > self._run.max_message_bytes and not page.out_of_time:
+                self._add_oversize(page, item)
 
     def _add_oversize(self, page: _Page, item: Item) -> None:
         head = self._session.headers(item)
@@ -194,8 +208,12 @@ class Ingest:
 
     def _store(self, page: _Page) -> list[Item]:
         """Commit a page and save the checkpoint; returns the mails to settle."""
-        if not page.tried:
-            return []
+        try:
+            return self._stored(page) if page.tried else []
+        finally:
+            ROOM.give(page.octets)
+
+    def _stored(self, page: _Page) -> list[Item]:
         committed, stored = self._committed(page)
         given_up = self._counted(page)
         whole = [each.item for each in stored if each.parsed.kind is not MessageKind.OVERSIZE]
@@ -203,7 +221,7 @@ class Ingest:
         done = [*(each.item for each in stored), *page.gone, *given_up]
         for item in done:
             self._troubles.over(item.id)
-        self._checkpoint = self._checkpoint.after(page.tried, done, to_settle)
+        self._checkpoint = self._checkpoint.after(page.planned, done, to_settle)
         self._save(len(stored), len(given_up))
         tally = self._run.tally
         tally.mails += len(stored)
