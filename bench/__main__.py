@@ -14,12 +14,12 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench import backlog, fleet, single
+from bench import backlog, fleet, search, single
 from bench import console as console_pages
 from bench.peers import missing
 from bench.site import Site
 
-_PARTS = ("start", "single", "backlog", "fleet", "console")
+_PARTS = ("start", "single", "backlog", "fleet", "search", "console")
 _PROTOCOLS = ("POP3", "IMAP")
 _FIRST_LINE = "The whole process of each program, from start to end; the median of {runs} runs."
 
@@ -48,8 +48,13 @@ def _run(options: argparse.Namespace, console: Console) -> dict[str, Any]:
             result["backlog"] = [asdict(each) for each in backlog.measure(site, options.mails, options.runs, say)]
         if "fleet" in wanted:
             result["fleet"] = fleet.measure(site, options.mailboxes, say)
+        if "console" in wanted or "search" in wanted:
+            say(f"Filling Azurite with {options.mailboxes:,} mailboxes and {options.tickets:,} tickets")
+            known = console_pages.fill(site.engine, options.mailboxes, options.tickets)
+        if "search" in wanted:
+            result["search"] = search.measure(site.engine, options.tickets, say)
         if "console" in wanted:
-            result["console"] = console_pages.measure(site, options.mailboxes, options.tickets, say)
+            result["console"] = console_pages.measure(site, known, say)
     return result
 
 
@@ -67,7 +72,13 @@ def table(result: dict[str, Any]) -> Table:
 
 def notes(result: dict[str, Any]) -> list[str]:
     """What our figures say beside the limits, a line each."""
-    return [*_of_the_process(result), *_of_the_backlog(result), *_of_the_fleet(result), *_of_the_console(result)]
+    return [
+        *_of_the_process(result),
+        *_of_the_backlog(result),
+        *_of_the_fleet(result),
+        *_of_the_search(result),
+        *_of_the_console(result),
+    ]
 
 
 def _of_the_process(result: dict[str, Any]) -> list[str]:
@@ -111,6 +122,14 @@ def _of_the_fleet(result: dict[str, Any]) -> list[str]:
         f"{each['share_of_ideal']:.0%} of the ideal; peak {each['peak_mib']:.0f} MiB."
     )
     return [line]
+
+
+def _of_the_search(result: dict[str, Any]) -> list[str]:
+    return [
+        f"Search of {each['tickets']:,} tickets, {each['search']}: first page {each['first_ms']:.0f} ms "
+        f"({each['found_first']} found), to the end {each['seconds']:.1f} s in {each['pages']} pages."
+        for each in result.get("search", ())
+    ]
 
 
 def _of_the_console(result: dict[str, Any]) -> list[str]:

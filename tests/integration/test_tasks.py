@@ -306,6 +306,12 @@ def test_what_a_ticket_type_that_is_gone_wanted_delivered_is_dropped(
     assert list(desk.engine.stores.errands.waiting(desk.id)) == []
 
 
+def test_a_ticket_type_that_is_removed_takes_its_signing_secret_along(desk: Any, webhook: str) -> None:
+    assert desk.engine.stores.vault.webhook_secret(desk.id).value == webhook
+    desk.engine.ticket_type_setup.remove(desk.id, by="Olga")
+    assert desk.engine.stores.vault.webhook_secret(desk.id) is None
+
+
 def sent(desk: Any) -> list[Any]:
     """The mails that the mailbox sent, parsed."""
     mine = [each for each in desk.cloud.submission.sent if each.sender == desk.address]

@@ -235,6 +235,14 @@ def test_an_answer_to_two_tickets_merges_the_younger_into_the_older(desk: Any, m
     assert kinds == [EventKind.MERGED]
 
 
+def test_a_forged_sender_merges_nothing(desk: Any, mail: Mail) -> None:
+    older, younger = opened(desk, mail(1)), opened(desk, mail(2))
+    both = "<request-2@fabrikam.example> <request-1@fabrikam.example>"
+    desk.deliver(mail(3, In_Reply_To=both, Authentication_Results="dmarc=fail header.from=fabrikam.example"))
+    desk.poll()
+    assert (now(desk, older).messages, now(desk, younger).messages) == (1, 2)
+
+
 def test_a_stranger_that_answers_two_tickets_joins_the_first_and_merges_nothing(desk: Any, mail: Mail) -> None:
     older, younger = opened(desk, mail(1)), opened(desk, mail(2))
     both = "<request-2@fabrikam.example> <request-1@fabrikam.example>"

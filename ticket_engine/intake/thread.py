@@ -155,7 +155,8 @@ class _Page:
     def _joined(self, key: str, references: Sequence[str]) -> bool:
         """Join what these references name; the first is the mail's place, the others only merge for a participant."""
         joined = False
-        for reference in references:
+        # Nobody merges under a forged name.
+        for reference in references[:1] if self._page[key].forged else references:
             other = self._local.get(reference)
             if other is not None and other != key:
                 parent = self._page[other]

@@ -18,6 +18,8 @@ _SEPARATORS = str.maketrans(_NEXT_TEXT + _NEXT_FIELD, "  ")
 _KEY_DIGITS = 12
 # A page's tickets and texts compress to a third at the fastest level; higher ones cost more than they save.
 _LEVEL = 1
+# A row holds 1 MiB, and a page's list of tickets takes less than half of it whatever its subjects.
+_MAX_TEXTS = 500 * 1024
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,17 @@ def _text_of(message: Message) -> list[str]:
 
 
 def _packed_texts(parts: Iterable[list[str]]) -> bytes:
+    """The texts packed; where they would burst the row, which noise in place of words does, each is cut."""
+    kept = list(parts)
+    packed = _packed(kept)
+    longest = max((len(part[2]) for part in kept), default=0)
+    while len(packed) > _MAX_TEXTS:
+        longest //= 2
+        packed = _packed([[part[0], part[1], part[2][:longest]] for part in kept])
+    return packed
+
+
+def _packed(parts: Iterable[list[str]]) -> bytes:
     text = _NEXT_TEXT.join(_NEXT_FIELD.join(part) for part in parts)
     return zlib.compress(text.encode("utf-8", "replace"), _LEVEL) if text else b""
 

@@ -50,13 +50,13 @@ class SecretVault:
         """The secret that signs a ticket type's webhook posts, or None when there is none."""
         return self._get(f"{ticket_type_id}--webhook-secret")
 
-    def delete_webhook_secret(self, ticket_type_id: str) -> bool:
-        """Delete a ticket type's signing secret; False when there was none."""
-        return self._delete(f"{ticket_type_id}--webhook-secret")
-
     def store_webhook_secret(self, ticket_type_id: str, secret: str) -> StoredSecret:
         """Write a new version of a ticket type's signing secret."""
         return self._set(f"{ticket_type_id}--webhook-secret", secret, None)
+
+    def delete_webhook_secret(self, ticket_type_id: str) -> bool:
+        """Delete a ticket type's signing secret; False when there was none."""
+        return self._delete(f"{ticket_type_id}--webhook-secret")
 
     def delete(self, mailbox_id: str) -> list[str]:
         """Delete a mailbox's secrets and return the names of those that there were.

@@ -20,7 +20,7 @@ _SPAN = timedelta(seconds=1)
 # The first request is as small as a page; who goes on reads in the largest ones. Texts are large: 4 MiB an answer.
 _FIRST_REQUEST = 60
 _REQUEST = 1_000
-_TEXTS_REQUEST = 100
+_TEXTS_REQUEST = 300
 _ID = 12
 # Above every ticket id.
 LAST = "~"

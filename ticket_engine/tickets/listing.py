@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from ticket_engine.tickets.filters import TicketFilter
 
 PAGE = 50
-# What one page may read: rows of a list, and rows of a search, whose texts are large.
+# What one page may read: rows, and octets of packed texts. A row holds one mail's text or a hundred's.
 LIST_ROWS = 5_000
-SEARCH_ROWS = 400
+SEARCH_ROWS = 5_000
+SEARCH_BYTES = 16 * 1024**2
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ class TicketList:
         # A message is not older than its ticket, but may be younger: ``until`` is no end for messages.
         span = Span(cursor.key, span_of(wanted.since, None).stop)
         found: dict[str, Listed] = {}
-        rows = 0
+        rows = size = 0
         for key, segment in segments(self._stores.segments, tuple(Shelf), span, mailbox=wanted.mailbox, texts=True):
             hits = list(dict.fromkeys(reversed(segment.hits(wanted.words))))
             entries = {each.id: each for each in segment.listed()} if hits else {}
@@ -97,7 +98,8 @@ class TicketList:
                 if len(found) == limit:
                     return _page(found.values(), Cursor(Place.HIT, key, number))
             rows += 1
-            if rows == SEARCH_ROWS:
+            size += len(segment.texts)
+            if rows == SEARCH_ROWS or size > SEARCH_BYTES:
                 return _page(found.values(), Cursor(Place.HIT, key, len(hits)))
         return TicketPage(tuple(found.values()))
 
