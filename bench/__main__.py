@@ -136,6 +136,7 @@ def _of_the_console(result: dict[str, Any]) -> list[str]:
     limits = f"limits {console_pages.LIMIT_MS} ms and {console_pages.LIMIT_BYTES // 1024} KB"
     return [
         f"Console, {each['page']}: median {each['median_ms']:.0f} ms, 95th percentile {each['p95_ms']:.0f} ms, "
+        f"{each['cpu_ms']:.0f} ms of CPU, "
         f"{each['bytes'] / 1024:.0f} KB ({limits})."
         for each in result.get("console", ())
     ]
