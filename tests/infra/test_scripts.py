@@ -1,7 +1,10 @@
 """infra/deploy, verify, build and register, run for real against stubs of az and func that write down their calls."""
 
+import fnmatch
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -345,3 +348,44 @@ def test_who_may_not_register_is_told_whom_to_ask(desk: Any) -> None:
     done = desk.run("infra/entra/register", *GROUP, "--az", GRAPH_REFUSES="1")
     assert done.returncode == 1
     assert "Application Developer" in done.stderr
+
+
+def test_what_is_built_here_is_published_and_nothing_else_that_begins_with_a_dot() -> None:
+    patterns = [each.rstrip("/") for each in (ROOT / ".funcignore").read_text().split()]
+    assert not any(fnmatch.fnmatch(".python_packages", each) for each in patterns)
+    others = {each.name for each in ROOT.iterdir() if each.name.startswith(".")} - {".python_packages"}
+    tools = {line.strip("/") for line in (ROOT / ".gitignore").read_text().split() if line.startswith(".")}
+    for name in (others | tools) - {".python_packages"}:
+        assert any(fnmatch.fnmatch(name, each) for each in patterns), name
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(sys.version_info[:2] != (3, 13), reason="Azure runs 3.13")
+def test_the_app_starts_from_what_is_built_here(desk: Any) -> None:
+    # Packages for Linux on x86-64, without the folders that .funcignore takes away, and nothing else on the path.
+    (desk.folder / "bin/python3.13").symlink_to(sys.executable)
+    environment = {name: value for name, value in os.environ.items() if name.lower().startswith(("pip_", "http"))}
+    config = Path.home() / ".config/pip/pip.conf"
+    done = subprocess.run(
+        [desk.folder / "infra/build"],
+        capture_output=True,
+        text=True,
+        env={**environment, **desk.environment, "HOME": str(Path.home()), "PIP_CONFIG_FILE": str(config)},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    packages = desk.folder / ".python_packages/lib/site-packages"
+    ignored = {each.rstrip("/") for each in (ROOT / ".funcignore").read_text().split()}
+    for folder in sorted(packages.rglob("*"), reverse=True):
+        if folder.is_dir() and folder.name in ignored:
+            shutil.rmtree(folder)
+    code = (
+        f"import sys; sys.path[:0] = [{str(ROOT)!r}, {str(packages)!r}]; import function_app, msal, flask; "
+        "import azure.data.tables, azure.identity, azure.keyvault.secrets, azure.storage.blob; "
+        "print(len(function_app.app.get_functions()), azure.identity.__file__)"
+    )
+    base = Path(sys.base_prefix) / "bin/python3.13"
+    said = subprocess.check_output([base, "-I", "-c", code], text=True).split()
+    assert int(said[0]) > 0
+    assert said[1].startswith(str(packages))
