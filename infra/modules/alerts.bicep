@@ -49,16 +49,16 @@ var logAlerts = [
   {
     name: 'no-timer-run'
     title: 'No timer run'
-    summary: 'A timer of the service has not run for 30 minutes: no mailbox is polled, or no token is renewed.'
+    summary: 'A timer of the service has not run for 30 minutes: no mailbox is polled, no token renewed, or nothing delivered.'
     severity: 0
     lasting: true
     window: 'PT30M'
     frequency: 'PT5M'
     query: '''
-datatable(timer: string)['polls-queued', 'rotations-queued']
+datatable(timer: string)['polls-queued', 'rotations-queued', 'deliveries-queued']
 | join kind=leftouter (
     AppTraces
-    | where tostring(Properties.event) in ('polls-queued', 'rotations-queued')
+    | where tostring(Properties.event) in ('polls-queued', 'rotations-queued', 'deliveries-queued')
     | summarize runs = count() by timer = tostring(Properties.event)
   ) on timer
 | project timer, runs = coalesce(runs, 0)
@@ -181,6 +181,24 @@ AppTraces
 | summarize mails = count() by mailbox = tostring(Properties.mailbox)
 '''
     measure: 'mails'
+    dimensions: ['mailbox']
+    operator: 'GreaterThanOrEqual'
+    threshold: 1
+  }
+  {
+    name: 'delivery-given-up'
+    title: 'A webhook or notification was given up'
+    summary: 'What a ticket type should deliver failed at every try.'
+    severity: 2
+    lasting: false
+    window: 'PT1H'
+    frequency: 'PT1H'
+    query: '''
+AppTraces
+| where tostring(Properties.event) == 'delivery-given-up'
+| summarize reports = count() by mailbox = tostring(Properties.mailbox)
+'''
+    measure: 'reports'
     dimensions: ['mailbox']
     operator: 'GreaterThanOrEqual'
     threshold: 1

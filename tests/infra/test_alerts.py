@@ -1,13 +1,16 @@
 """Alerts ask for what the code logs, and every one says where its guide is."""
 
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from ticket_engine.events import EVENTS
+from ticket_engine.schedule import usual_interval
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs/alerts.md").read_text()
+FOLDERS = ("oauth_callback", "token_refresh", "mail_poll", "task_delivery", "ticket_retention", "console")
 RULES = "Microsoft.Insights/scheduledQueryRules"
 METRICS = "Microsoft.Insights/metricAlerts"
 HEALTH_CODES = set(re.findall(r'code="([a-z-]+)"', (ROOT / "ticket_engine/health.py").read_text()))
@@ -31,6 +34,7 @@ def test_what_should_wake_somebody_does(deployment: Any) -> None:
         "ends-soon",
         "message-poisoned",
         "mail-quarantined",
+        "delivery-given-up",
         "callback-errors",
         "vault-throttling",
     }
@@ -55,17 +59,7 @@ def test_every_event_of_an_alert_is_logged_somewhere(deployment: Any) -> None:
 
     constants = {value.name: key for key, value in vars(module).items() if isinstance(value, module.Event)}
     sources = "\n".join(
-        each.read_text()
-        for folder in (
-            "ticket_engine",
-            "oauth_callback",
-            "token_refresh",
-            "mail_poll",
-            "task_delivery",
-            "ticket_retention",
-            "console",
-        )
-        for each in (ROOT / folder).rglob("*.py")
+        each.read_text() for folder in ("ticket_engine", *FOLDERS) for each in (ROOT / folder).rglob("*.py")
     )
     asked = set(re.findall(r"'([a-z-]+)'", "".join(queries(deployment).values()))) & set(FIELDS)
     assert len(asked) >= 6
@@ -110,8 +104,20 @@ def test_every_alert_goes_to_the_action_group(production: Any) -> None:
 def test_a_timer_that_ran_never_is_seen_although_nothing_is_logged(deployment: Any) -> None:
     query = queries(deployment)["no-timer-run"]
     # The timers' names are data of the query, so a timer without a log line is a row with no runs.
-    assert query.startswith("datatable(timer: string)['polls-queued', 'rotations-queued']")
+    assert query.startswith("datatable(timer: string)['polls-queued', 'rotations-queued', 'deliveries-queued']")
     assert "kind=leftouter" in query
+
+
+def test_every_timer_that_should_have_run_three_times_is_watched(development: Any) -> None:
+    # What runs by the hour, such as the removal of old tickets, waits for nobody.
+    sources = "".join((ROOT / folder / "__init__.py").read_text() for folder in FOLDERS)
+    schedules = re.findall(r'@bp\.timer_trigger\([^)]*schedule="%(\w+)%"', sources)
+    assert len(schedules) == sources.count("@bp.timer_trigger(")
+    now = datetime.now(UTC)
+    often = [each for each in schedules if usual_interval(development.settings[each], now) <= timedelta(minutes=10)]
+    watched = re.search(r"\[(.*?)\]", queries(development)["no-timer-run"])
+    assert watched is not None
+    assert len(watched[1].split(",")) == len(often) >= 3
 
 
 def test_what_is_logged_once_is_told_once(deployment: Any) -> None:
