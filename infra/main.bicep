@@ -266,6 +266,8 @@ module app 'modules/app.bicep' = {
       APPLICATIONINSIGHTS_CONNECTION_STRING: monitoring.outputs.insightsConnectionString
       APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identities.outputs.app.clientId};Authorization=AAD'
       PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY: 'true'
+      // The app's own spans say what matters; one for every request to storage costs more than all else together.
+      OTEL_PYTHON_DISABLED_INSTRUMENTATIONS: 'azure_sdk,flask,requests,urllib,urllib3'
       // A new batch is fetched while so many messages are in hand (host.json), so that no thread waits for one.
       PYTHON_THREADPOOL_THREAD_COUNT: '32'
       // The console's sign-in, by an identity of its own, for accounts of this tenant.

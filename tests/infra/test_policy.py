@@ -46,6 +46,7 @@ PLATFORM_SETTINGS = {
     "AzureWebJobsStorage__credential",
     "AzureWebJobsStorage__queueServiceUri",
     "AzureWebJobsStorage__tableServiceUri",
+    "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS",
     "OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID",
     "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY",
     "PYTHON_THREADPOOL_THREAD_COUNT",

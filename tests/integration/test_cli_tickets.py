@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -142,3 +143,72 @@ def test_rules_are_set_and_taken_away(desk: Any, run: Run) -> None:
     assert run("ticket-type", "edit", desk.id, "--name", "Other").exit_code == 0
     assert len(desk.engine.ticket_type_setup.get(desk.id).record.rules) == 2
     assert "-> (none)" in run("ticket-type", "edit", desk.id, "--rule", "").stdout
+
+
+def test_tickets_are_exported_as_lines_and_as_mails(desk: Any, run: Run, tickets: list[str], tmp_path: Path) -> None:
+    lines = [json.loads(line) for line in run("ticket", "export", "--mailbox", desk.id).stdout.splitlines()]
+    assert [each["id"] for each in lines] == tickets
+    assert lines[0]["messages"][0]["text"].strip() == "about the quarterly zebra2"
+    path = tmp_path / "tickets.jsonl"
+    assert "Wrote 3 tickets" in run("ticket", "export", "--mailbox", desk.id, "-o", str(path)).stderr
+    assert [json.loads(line) for line in path.read_text().splitlines()] == lines
+    done = read(run("ticket", "export", "zebra1", "--mailbox", desk.id, "--mails", str(tmp_path / "mails"), "--json"))
+    assert done["mails"] == 1
+    (raw,) = (tmp_path / "mails").rglob("*.eml")
+    assert b"zebra1" in raw.read_bytes()
+    wrong = run("ticket", "export", "--mailbox", desk.id, "-o", str(tmp_path / "no" / "where.jsonl"))
+    assert wrong.exit_code == 2
+    assert "can't be written: No such file or directory" in wrong.stderr
+
+
+def test_what_could_not_be_read_is_read_again(desk: Any, run: Run, mail: Mail, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ticket_engine.intake import ingest
+    from ticket_engine.mime import Parsed
+    from ticket_engine.records import MessageKind
+
+    assert "Nothing is unparsed" in run("ticket", "replay", desk.id).stderr
+    with monkeypatch.context() as broken:
+        broken.setattr(ingest, "parse", lambda raw: Parsed(MessageKind.UNPARSED, body=raw, problem="a bug"))
+        desk.deliver(mail(1, subject="Now readable"))
+        desk.poll()
+    (before,) = desk.tickets()
+    assert before.unparsed
+    assert "1 of 1 mails can be read now" in run("ticket", "replay", desk.id).stderr
+    (after,) = desk.tickets()
+    assert (after.id, after.subject, after.unparsed) == (before.id, "Now readable", False)
+
+
+def test_mails_in_quarantine_are_listed_and_tried_again(desk: Any, run: Run, cloud: DevCloud) -> None:
+    from ticket_engine.records import QuarantinedItem
+
+    desk.poll()
+    assert "Nothing is in quarantine" in run("mailbox", "quarantine", desk.id).stderr
+    item = QuarantinedItem("uidl-1", 1234, 5, cloud.clock(), cloud.clock(), "the server refuses it")
+    desk.engine.stores.quarantine.put(desk.id, item)
+    shown = run("mailbox", "quarantine", desk.id)
+    assert "the server refuses it" in shown.stdout
+    assert f"ticket replay {desk.id} --quarantine" in shown.stderr
+    assert "--quarantine has them tried again" in run("ticket", "replay", desk.id).stderr
+    assert len(read(run("ticket", "replay", desk.id, "--quarantine", "--json"))["released"]) == 1
+    assert read(run("mailbox", "quarantine", desk.id, "--json")) == []
+
+
+def test_a_persons_mail_is_erased_after_a_question_with_a_proof(
+    desk: Any, run: Run, tickets: list[str], tmp_path: Path
+) -> None:
+    options = ["ticket", "erase", "ada@fabrikam.example", "--mailbox", desk.id]
+    asked = run(*options)
+    assert asked.exit_code == 2
+    assert "3 messages from ada@fabrikam.example" in asked.stderr
+    assert len(desk.messages()) == 3
+    done = run(*options, "--yes", "--proof", str(tmp_path / "proof.json"))
+    assert done.exit_code == 0, done.output
+    proof = json.loads(done.stdout)
+    assert (proof["messages"], sorted(proof["tickets"]), proof["left"]) == (3, sorted(tickets), 0)
+    assert json.loads((tmp_path / "proof.json").read_text()) == proof
+    assert "ada@" not in done.stdout
+    assert desk.messages() == []
+    assert run(*options).exit_code == 0
+    wrong = run("ticket", "erase", "ada", "--yes")
+    assert wrong.exit_code == 2
+    assert "see ticket-engine mailbox list" in run("ticket", "erase", "a@b.example", "--mailbox", "nobody").stderr

@@ -17,6 +17,7 @@ from ticket_engine.cli.base import Group
         "remove": ("mailbox_setup:remove", "Remove a mailbox, its ticket types and its secrets; tickets stay."),
         "invite": ("mailbox_connect:invite", "Make the consent link for the mailbox's owner, or revoke it."),
         "test": ("mailbox_test:test", "Walk from name to mail, and say which step fails and who must act."),
+        "quarantine": ("mailbox_show:quarantine", "List the mails that were set aside, and why."),
         "set-secret": ("mailbox_connect:set_secret", "Store the client secret and its end date; asks without echo."),
         "import-token": ("mailbox_connect:import_token", "Connect by a refresh token that was obtained by hand."),
     },

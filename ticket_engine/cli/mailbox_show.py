@@ -68,5 +68,20 @@ def show(session: Session, mailbox_id: str) -> None:
         out.line(warning, fg="yellow")
 
 
+@command()
+@mailbox_argument
+def quarantine(session: Session, mailbox_id: str) -> None:
+    """List the mails that could not be fetched or filed again and again; they stay on the server."""
+    found = session.engine.quarantine.all(mailbox_id)
+    out = session.out
+    if out.as_json:
+        out.json(found)
+        return
+    rows = [(each.item, moment(each.quarantined_at), f"{each.size:,}", str(each.tries), each.problem) for each in found]
+    out.table(("MAIL", "SINCE", "BYTES", "TRIES", "PROBLEM"), rows, "Nothing is in quarantine.")
+    if found:
+        out.next_step(f"ticket-engine ticket replay {mailbox_id} --quarantine, after the cause is gone")
+
+
 def _types(view: MailboxView) -> str:
     return ", ".join(each.id for each in view.ticket_types) or "none: its mail stays on the server"

@@ -14,6 +14,9 @@ from ticket_engine.cli.base import Group
         "close": ("ticket_change:close", "Close tickets."),
         "assign": ("ticket_change:assign", "Give a ticket to somebody, or to nobody."),
         "note": ("ticket_change:note", "Add a note to a ticket."),
+        "export": ("ticket_files:export", "Export tickets as JSON lines, or their mails as .eml files."),
+        "replay": ("ticket_files:replay", "Read again what could not be read, after a fix."),
+        "erase": ("ticket_files:erase", "Erase a person's mail, with a proof."),
     },
 )
 def ticket() -> None:
