@@ -90,6 +90,8 @@ def create_app(engine: Callable[[], Engine], environment: Mapping[str, str] = os
             return None
         g.key = request.cookies.get(csrf.COOKIE, "")
         g.principal = read_principal(request.headers.get, environment)
+        if request.endpoint == "overview.overview" and g.principal.agent and not g.principal.operator:
+            return redirect(url_for("tickets.tickets"))
         if not _may_see(request.blueprint):
             return _page("refused", 403)
         if request.method != "GET" and not _genuine():
