@@ -80,10 +80,12 @@ class TicketTable:
         """The ticket with this id, with its ETag."""
         return self._rows.get(Ticket, mailbox_id, f"T{ticket_id}")
 
-    def tickets(self, mailbox_id: str, *, start: str = "", stop: str = "~") -> Iterator[Ticket]:
-        """A mailbox's tickets with ids from ``start`` to before ``stop``, newest first."""
+    def tickets(
+        self, mailbox_id: str, *, start: str = "", stop: str = "~", size: int | None = None
+    ) -> Iterator[Ticket]:
+        """A mailbox's tickets with ids from ``start`` to before ``stop``, newest first, ``size`` a request."""
         condition = "PartitionKey eq @p and RowKey ge @a and RowKey lt @b"
-        for each in self._rows.query(condition, {"p": mailbox_id, "a": f"T{start}", "b": f"T{stop}"}):
+        for each in self._rows.query(condition, {"p": mailbox_id, "a": f"T{start}", "b": f"T{stop}"}, size=size):
             yield from_entity(Ticket, each)
 
     def together(self, mailbox_id: str, ticket_ids: Sequence[str]) -> list[Stored[Ticket]]:

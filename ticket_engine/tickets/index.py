@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 # A segment's ids are given in one go, a millisecond apart: its oldest ticket is not this much older than its newest.
 _SPAN = timedelta(seconds=1)
-# The first request is as small as a page; who goes on reads in the largest ones. Texts are large: 4 MiB an answer.
+# The first request is as small as a page; who goes on reads in larger ones. Texts are large: 4 MiB an answer.
 _FIRST_REQUEST = 60
+_GROWTH = 4
 _REQUEST = 1_000
 _TEXTS_REQUEST = 300
 _ID = 12
@@ -91,9 +92,13 @@ def _shelf(
     if texts:
         yield from table.read(shelf, start=span.start, stop=span.stop, mailbox=mailbox, texts=True, size=_TEXTS_REQUEST)
         return
-    key = ""
-    first = table.read(shelf, start=span.start, stop=span.stop, mailbox=mailbox, size=_FIRST_REQUEST)
-    for key, segment in islice(first, _FIRST_REQUEST):
-        yield key, segment
-    if key:
-        yield from table.read(shelf, start=f"{key}0", stop=span.stop, mailbox=mailbox, size=_REQUEST)
+    start, size = span.start, _FIRST_REQUEST
+    while True:
+        number, key = 0, ""
+        batch = islice(table.read(shelf, start=start, stop=span.stop, mailbox=mailbox, size=size), size)
+        for key, segment in batch:
+            yield key, segment
+            number += 1  # noqa: SIM113 - it is read after the loop
+        if number < size:
+            return
+        start, size = f"{key}0", min(size * _GROWTH, _REQUEST)

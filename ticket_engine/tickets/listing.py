@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ticket_engine.tickets.filters import TicketFilter
 
 PAGE = 50
+_ROWS_REQUEST = 60
 # What one page may read: rows, and octets of packed texts. A row holds one mail's text or a hundred's.
 LIST_ROWS = 5_000
 SEARCH_ROWS = 5_000
@@ -76,7 +77,7 @@ class TicketList:
         if cursor.place is not Place.START:
             span = Span(cursor.key, span.stop)
         if wanted.mailbox and not wanted.open_only:
-            tickets = self._stores.tickets.tickets(wanted.mailbox, start=span.start, stop=span.stop)
+            tickets = self._stores.tickets.tickets(wanted.mailbox, start=span.start, stop=span.stop, size=_ROWS_REQUEST)
             return _one_by_one(Listed.of(each, wanted.mailbox) for each in tickets)
         shelves = (Shelf.OPEN,) if wanted.open_only else tuple(Shelf)
         return in_order(segments(self._stores.segments, shelves, span.wide(), mailbox=wanted.mailbox))
