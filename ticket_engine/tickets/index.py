@@ -98,7 +98,7 @@ def _shelf(
         batch = islice(table.read(shelf, start=start, stop=span.stop, mailbox=mailbox, size=size), size)
         for key, segment in batch:
             yield key, segment
-            number += 1  # noqa: SIM113 - it is read after the loop
+            number += 1
         if number < size:
             return
         start, size = f"{key}0", min(size * _GROWTH, _REQUEST)
