@@ -64,7 +64,7 @@ class Row:
 
     @property
     def light(self) -> str:
-        """The light: good, wait (something ends soon), bad or off (paused)."""
+        """The light: good, wait (a warning), bad or off (paused)."""
         if self.mailbox.paused:
             return "off"
         if not self.health.ok:
@@ -74,7 +74,7 @@ class Row:
     @property
     def word(self) -> str:
         """The light in a word."""
-        return {"off": "Paused", "bad": "Needs action", "wait": "Ends soon", "good": "Works"}[self.light]
+        return {"off": "Paused", "bad": "Needs action", "wait": "Warning", "good": "Works"}[self.light]
 
     @cached_property
     def haystack(self) -> str:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, g, render_template, request
 
 from console.listing import part
-from ticket_engine.errors import Actor
 
 if TYPE_CHECKING:
     from console.fleet import Row
@@ -19,7 +18,6 @@ bp = Blueprint("overview", __name__)
 # One cause can stop a thousand mailboxes: it is said once, with the first of them by name.
 _NAMED = 3
 _CAUSES = 20
-_QUARANTINE = "Mails could not be fetched and wait in quarantine: look at them, and have them tried again."
 
 
 @dataclass(frozen=True)
@@ -45,8 +43,6 @@ def causes(rows: Iterable[Row]) -> list[Cause]:
             continue
         if not row.health.ok:
             found.setdefault((row.health.actor, row.health.sentence, "bad"), []).append(row)
-        if row.poll.quarantined:
-            found.setdefault((Actor.OPERATOR.value, _QUARANTINE, "wait"), []).append(row)
         for warning in row.health.warnings:
             found.setdefault(("", warning, "wait"), []).append(row)
     every = [Cause(actor, sentence, mood, tuple(of)) for (actor, sentence, mood), of in found.items()]

@@ -37,11 +37,3 @@ def test_a_paused_mailbox_needs_nobody() -> None:
     paused = row("paused", ok=False, actor="operator", sentence="x")
     paused.mailbox.paused = True
     assert causes([paused]) == []
-
-
-def test_quarantined_mails_need_an_operator() -> None:
-    waiting = row("waiting")
-    waiting.poll = replace(waiting.poll, quarantined=2)
-    (cause,) = causes([waiting])
-    assert cause.actor == "operator"
-    assert "quarantine" in cause.sentence
