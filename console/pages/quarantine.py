@@ -23,7 +23,7 @@ _SECTION = "Quarantine"
 _MAILBOXES = 25
 _ITEMS = 100
 # One page looks back so many pages of mail for tickets that could not be read; a link looks further.
-_LOOK_BACK = 60
+_LOOK_BACK = 50
 
 
 @bp.get("/quarantine")
