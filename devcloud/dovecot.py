@@ -157,7 +157,7 @@ class MailServer:
         ``at`` is when it came, for a mail of the past (IMAP: INTERNALDATE).
         """
         maildir = self._maildir(mailbox)
-        name = f"{time.time_ns()}.{os.getpid()}_{next(self._unique)}.devcloud"
+        name = self._unique_name()
         temporary = maildir / "tmp" / name
         temporary.write_bytes(raw)
         if os.geteuid() == 0:
@@ -171,8 +171,13 @@ class MailServer:
         self.deliver(mailbox, raw)
         folder = self._maildir(mailbox) / "new"
         (first,) = folder.iterdir()
-        for number in range(1, count):
-            os.link(first, folder / f"{time.time_ns()}.{os.getpid()}_{number}.copies")
+        for _ in range(1, count):
+            os.link(first, folder / self._unique_name())
+
+    def _unique_name(self) -> str:
+        # Dovecot reads seconds and microseconds out of it, and lists mails of one second in that order.
+        seconds, microseconds = divmod(time.time_ns() // 1_000, 1_000_000)
+        return f"{seconds}.M{microseconds:06}P{os.getpid()}Q{next(self._unique)}.devcloud"
 
     def messages(self, mailbox: str) -> list[bytes]:
         """The mails in a mailbox's inbox, oldest first."""
