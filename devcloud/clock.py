@@ -19,6 +19,10 @@ class Clock:
         """Move the time ahead."""
         self._offset += by
 
+    def reset(self) -> None:
+        """Go back to the real time."""
+        self._offset = timedelta()
+
     @property
     def offset(self) -> timedelta:
         """How far it was moved."""

@@ -34,6 +34,15 @@ def cloud() -> Iterator[DevCloud]:
         yield running
 
 
+@pytest.fixture(autouse=True)
+def real_time(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Each test begins at the real time, however far the one before has moved the shared cloud's clock."""
+    cloud = request.getfixturevalue("cloud") if "cloud" in request.fixturenames else None
+    yield
+    if cloud is not None:
+        cloud.clock.reset()
+
+
 @pytest.fixture
 def engine(cloud: DevCloud) -> Engine:
     """A fresh process's engine: nothing in its memory."""

@@ -1,7 +1,7 @@
 """The set-up as a file: what it says is made so, once, and what is wrong with it is said before anything changes."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,14 @@ from ticket_engine.records import Mailbox, RecordError, TicketType
 
 ROOT = Path(__file__).parents[2]
 Run = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[DevCloud]:
+    """A cloud of its own: what is exported is the whole system, and other tests leave records that no file may say."""
+    with DevCloud() as running:
+        running.join()
+        yield running
 
 
 @pytest.fixture
@@ -89,7 +97,8 @@ def test_an_export_is_a_file_that_changes_nothing(desk: Any, run: Run, tmp_path:
     said = yaml.safe_load(text)
     jsonschema.validate(said, schema())
     assert desk.id in [each["id"] for each in said["mailboxes"]]
-    assert run("apply", str(path), "--check").exit_code == 0
+    checked = run("apply", str(path), "--check")
+    assert checked.exit_code == 0, checked.output
     secret = desk.engine.stores.vault.client_secret(desk.id).value
     token = desk.engine.stores.vault.refresh_token(desk.id).value
     assert secret not in text
