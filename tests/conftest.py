@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import signal
 import socket
 import ssl
 import threading
@@ -24,6 +25,11 @@ from ticket_engine.records import Mailbox, Message, Ticket, TicketType
 from ticket_engine.settings import Settings
 
 _numbers = itertools.count(1)
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C reach what tests start: a run in a shell's background ignores it, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
