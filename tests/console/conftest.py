@@ -6,7 +6,7 @@ import base64
 import itertools
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -14,10 +14,19 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from console.app import create_app
+from devcloud.cloud import DevCloud
 from ticket_engine.engine import Engine
 
 ROLES = {"olga": ("Operator",), "alex": ("Agent",), "nobody": ()}
 _accounts = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[DevCloud]:
+    """A cloud of its own: lists over all mailboxes begin with what these tests make."""
+    with DevCloud() as running:
+        running.join()
+        yield running
 
 
 def platform_headers(person: str, *roles: str) -> dict[str, str]:

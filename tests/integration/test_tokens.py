@@ -1,6 +1,6 @@
 """Access tokens and rotation against the stand-ins, faults included."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -17,6 +17,14 @@ from ticket_engine.oauth.tokens import TokenBroker
 from ticket_engine.records import TokenState
 
 Desks = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[DevCloud]:
+    """A cloud of its own, whose time these tests move."""
+    with DevCloud() as running:
+        running.join()
+        yield running
 
 
 def tokens_redeemed(cloud: DevCloud, action: Callable[[], object]) -> list[str]:
